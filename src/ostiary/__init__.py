@@ -1,0 +1,1 @@
+"""Guards the resource side of OAuth 2.0."""
