@@ -1,36 +1,34 @@
-"""JSON as a peer may have meant it and as nobody can misread it (RFC 8259, RFC 7493 I-JSON).
+"""JSON that can be read in one way only (RFC 8259; RFC 7493, I-JSON).
 
-The standard parser lets the last of two equal member names win and knows `NaN`; both have let two readers of
-one text see two values. Here such a text is no JSON.
+The standard parser lets the last of two equal member names win, and knows `NaN`: two readers of one text have
+seen two values that way. Here such a text is no JSON.
 """
 
 from __future__ import annotations
 
 import json
-from typing import NoReturn
-
-type_checks_only = None
+import math
 
 MAX_DEPTH = 32
 
+# A recursive alias that mypy and people can both read; what `json` returns and nothing else.
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 
-class JsonFault(ValueError):
-    """The bytes are not one JSON object that can be read in one way; `str()` says why and quotes nothing of it."""
+class JsonFault(ValueError):  # noqa: N818 - a fault of the peer, not of ours
+    """The bytes are not one unambiguous JSON object; the text says why and quotes nothing of it."""
 
 
-def parse_object(data: bytes) -> dict[str, JsonValue]:
-    """Parse one JSON object in UTF-8 without a byte-order mark.
+def parse_object(body: bytes) -> dict[str, JsonValue]:
+    """Parse one JSON object in UTF-8, without a byte-order mark.
 
     Raises:
-        JsonFault: not UTF-8, not JSON, not an object, a member name twice, `NaN` or `Infinity`, a number beyond
-            a double, nesting deeper than 32.
+        JsonFault: not UTF-8, not JSON, not an object, a member name twice, `NaN` or `Infinity`, a number beyond a
+            double, nesting deeper than 32.
     """
-    _refuse_depth(data)
     try:
         value: JsonValue = json.loads(
-            data.decode("utf-8"),
+            body.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
             parse_float=_finite,
@@ -44,4 +42,44 @@ def parse_object(data: bytes) -> dict[str, JsonValue]:
         raise JsonFault("not JSON") from None
     if not isinstance(value, dict):
         raise JsonFault("not a JSON object")
+    _refuse_depth(value)
     return value
+
+
+def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise JsonFault("a member name twice")
+    return members
+
+
+def _no_constant(_: str) -> JsonValue:
+    raise JsonFault("NaN or Infinity")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise JsonFault("a number beyond a double")
+    return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)  # also bounds the digits, so that `int` cannot be made to work for minutes
+    return int(text)
+
+
+def _refuse_depth(root: JsonValue) -> None:
+    level: list[JsonValue] = [root]
+    for _ in range(MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    if any(isinstance(value, dict | list) for value in level):
+        raise JsonFault("nested too deep")
+
+
+def _children(value: JsonValue) -> list[JsonValue]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
