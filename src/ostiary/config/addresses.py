@@ -1,0 +1,130 @@
+"""URLs and listen addresses as the file writes them. Nothing here looks a name up."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+
+from ostiary.config.problems import Complaint, KeyPath
+from ostiary.config.settings import expected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HIGHEST_PORT = 65535
+_LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
+_LOOPBACK_V6 = ipaddress.IPv6Address("::1")
+# RFC 3986 §2: what a URI is written with. `urlsplit` would silently drop line breaks and tabs.
+_URI = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenAddress:
+    """An address of this machine: `host` is an IP address without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _parts(text: str) -> SplitResult | None:
+    """The parts of an absolute http or https URL with a host, without user information and fragment; None otherwise."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    fits = (
+        _URI.fullmatch(text) is not None
+        and text.startswith(("http://", "https://"))
+        and bool(parts.hostname)
+        and port != 0
+        and not parts.netloc.endswith(":")
+        and "@" not in parts.netloc
+        and "#" not in text
+    )
+    return parts if fits else None
+
+
+def _rule(phrase: str, fits: Callable[[str, SplitResult], bool]) -> AfterValidator:
+    def judge(text: str) -> str:
+        parts = _parts(text)
+        if parts is None or not fits(text, parts):
+            raise expected(phrase, "Write scheme and host, no user name, no fragment, and no port 0.")
+        return text
+
+    return AfterValidator(judge)
+
+
+_SCHEMA = WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://[^@#]+$"})
+
+HttpUrl = Annotated[str, _rule("an http or https URL", lambda _text, _parts: True), _SCHEMA]
+"""An absolute http(s) URL without user information and fragment; the text stays as it is written."""
+
+IssuerUrl = Annotated[str, _rule("an http or https URL without a query", lambda text, _: "?" not in text), _SCHEMA]
+"""An issuer identifier (RFC 8414 §2): an `HttpUrl` without a query. Compared as text, so never rewritten."""
+
+OriginUrl = Annotated[
+    str,
+    _rule("an origin such as `https://op.example.com`", lambda text, parts: text == f"{parts.scheme}://{parts.netloc}"),
+    _SCHEMA,
+]
+"""Scheme, host and port (RFC 6454 §4), with no slash at the end."""
+
+
+def is_loopback_literal(host: str) -> bool:
+    """Whether `host` means this machine without asking anyone: 127/8, ::1 or `localhost` (RFC 6761 §6.3)."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address in _LOOPBACK_V4 if isinstance(address, ipaddress.IPv4Address) else address == _LOOPBACK_V6
+
+
+def refuse_insecure_http(url: str, path: KeyPath, *, allow_insecure_http: bool) -> tuple[Complaint, ...]:
+    """For a check: one complaint if `url` is plain http to another machine and nobody allowed it, otherwise none."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or allow_insecure_http or is_loopback_literal(parts.hostname or ""):
+        return ()
+    return (
+        Complaint(
+            path=path,
+            what="is plain http to another machine",
+            hint="Use https; `allow_insecure_http: true` beside it accepts that secrets travel readable.",
+        ),
+    )
+
+
+def _listen(value: object) -> ListenAddress:
+    match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
+    if match:
+        host, port = match[1] or match[2], int(match[3])
+        version = 6 if match[1] else 4
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            pass
+        else:
+            if address.version == version and 0 < port <= HIGHEST_PORT:
+                return ListenAddress(host=str(address), port=port)
+    raise expected(
+        "an IP address and a port such as `127.0.0.1:8080`", "IPv6 in brackets: `[::1]:8080`; no name, no port 0."
+    )
+
+
+Listen = Annotated[
+    ListenAddress,
+    PlainValidator(_listen),
+    WithJsonSchema({"type": "string", "pattern": r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[1-9][0-9]{0,4}$"}),
+]
+"""Where to listen: an IP address and a port."""

@@ -1,0 +1,211 @@
+"""One file → one frozen value, or all that is wrong with it in one exception."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field, RootModel, ValidationError
+
+from ostiary.config.document import MAXIMUM_BYTES, Document, Value, read
+from ostiary.config.problems import ConfigurationError, KeyPath, Problem, dotted, sentence
+from ostiary.config.secrets import Secret, SecretReference, Unresolved, resolve
+from ostiary.config.section import AnySection, Configuration
+from ostiary.config.settings import LATER_HINT, NOT_IN_THIS_VERSION, Settings, expected
+from ostiary.config.shape import Shape
+from ostiary.config.wording import Fault, faults, nearest_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+VERSION = 1
+DEFAULT_DATA_DIR = "./var"
+# unix(7): 108 bytes with the closing NUL. Up to a hundred workers have a socket each.
+MAXIMUM_SOCKET_PATH_BYTES = 107
+LONGEST_SOCKET_NAME = "decision-00.sock"
+
+
+def _our_version(version: int) -> int:
+    if version != VERSION:
+        raise expected(f"{VERSION}", "This is the only version of the file that this program reads.")
+    return version
+
+
+class Frame(Settings):
+    """What belongs to no room: the keys of the top that are not sections."""
+
+    version: Annotated[int, AfterValidator(_our_version), Field(json_schema_extra={"const": VERSION})]
+    data_dir: str = Field(default=DEFAULT_DATA_DIR, min_length=1)
+
+
+def load(
+    path: Path, sections: Iterable[AnySection], environ: Mapping[str, str], *, later: Iterable[str] = ()
+) -> Configuration:
+    """Read a file.
+
+    Args:
+        path: the file; messages show it as it is given here.
+        sections: what the file may hold.
+        environ: the environment that `{env: NAME}` looks into.
+        later: names of sections that the contract knows and this version does not have.
+
+    Raises:
+        ConfigurationError: with every problem at once.
+    """
+    failure = None
+    data = b""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAXIMUM_BYTES + 1)
+    except OSError as error:
+        failure = os.strerror(error.errno) if error.errno else "it cannot be read"
+    if failure:
+        what = f"the file {path} cannot be read: {failure.lower()}"
+        raise ConfigurationError([Problem(where=None, key="", what=what, hint="Name another file with `-c FILE`.")])
+    return load_bytes(data, sections, environ, origin=path, later=later)
+
+
+def load_bytes(
+    data: bytes,
+    sections: Iterable[AnySection],
+    environ: Mapping[str, str],
+    *,
+    origin: Path,
+    later: Iterable[str] = (),
+) -> Configuration:
+    """Read the bytes of a file, perhaps an older copy of it. `origin` is where relative paths and messages belong to.
+
+    Raises:
+        ConfigurationError: with every problem at once.
+    """
+    document = read(data, str(origin))
+    run = _Run(document=document, origin=origin.absolute(), environ=environ)
+    configuration = run.configuration(tuple(sections), frozenset(later), hashlib.sha256(data).hexdigest())
+    if run.problems:
+        raise ConfigurationError(run.problems)
+    return configuration
+
+
+@dataclass(slots=True)
+class _Run:
+    document: Document
+    origin: Path
+    environ: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+
+    def configuration(self, sections: Sequence[AnySection], later: frozenset[str], digest: str) -> Configuration:
+        value = self.document.value
+        models = {section.name: section.model for section in sections}
+        self.unknown_keys(models.keys(), later)
+        self.refusals(models)
+        frame = self.validated(Frame, {name: value[name] for name in Frame.model_fields if name in value}, ())
+        valid: dict[str, BaseModel] = {}
+        for name, model in models.items():
+            if name in value:
+                found = self.validated(model, value[name], (name,))
+                if found is not None:
+                    valid[name] = found
+        secrets = {path: secret for name, settings in valid.items() for path, secret in self.secrets(settings, (name,))}
+        configuration = Configuration(
+            path=self.origin,
+            version=VERSION,
+            data_dir=self.data_dir(frame),
+            sections=valid,
+            secrets=secrets,
+            positions=self.document.positions,
+            bytes_sha256=digest,
+            broken=frozenset(models.keys() & value.keys() - valid.keys()),
+        )
+        for section in sections:
+            if section.name in valid:
+                for each in section.check(valid[section.name], configuration):
+                    self.add(each.path, each.what, each.hint, each.failure_class)
+        return configuration
+
+    def add(
+        self, path: KeyPath, what: str, hint: str, failure_class: str | None = None, *, at_key: bool = False
+    ) -> None:
+        place = self.document.positions.nearest(path)
+        # A missing key points at its parent: at the parent's key, so that an editor shows the name.
+        absent = path not in self.document.positions.places
+        where = place.key if at_key or absent else place.value
+        self.problems.append(
+            Problem(where=where, key=dotted(path), what=sentence(path, what), hint=hint, failure_class=failure_class)
+        )
+
+    def unknown_keys(self, names: Iterable[str], later: frozenset[str]) -> None:
+        known = (*Frame.model_fields, *names)
+        for key in self.document.value:
+            if key in later:
+                self.add((key,), NOT_IN_THIS_VERSION, LATER_HINT, at_key=True)
+            elif key not in known:
+                self.add((key,), "is not a known key", nearest_key(key, known), at_key=True)
+
+    def refusals(self, models: Mapping[str, type[BaseModel]]) -> None:
+        """What the reader refused, named no further than where a secret reference begins."""
+        for each in self.document.refused:
+            path = each.path
+            if path and path[0] in models:
+                path = (path[0], *Shape(models[str(path[0])]).up_to_secret(path[1:]))
+            self.problems.append(
+                Problem(where=each.where, key=dotted(path), what=sentence(path, each.what), hint=each.hint)
+            )
+
+    def validated(self, model: type[ModelT], value: Value, at: KeyPath) -> ModelT | None:
+        """The model, or None with its faults noted."""
+        found: list[Fault] = []
+        try:
+            # As JSON: see `Settings`.
+            settings = model.model_validate_json(json.dumps(value))
+        except ValidationError as error:
+            found = faults(model, error)
+        else:
+            refused = any(each.path[: len(at)] == at for each in self.document.refused)
+            return None if refused else settings
+        for fault in found:
+            path = (*at, *fault.path)
+            if not any(path[:depth] in self.document.lost for depth in range(1, len(path) + 1)):
+                self.add(path, fault.what, fault.hint, fault.failure_class, at_key=fault.at_key)
+        return None
+
+    def data_dir(self, frame: Frame | None) -> Path:
+        path = self.origin.parent / (frame.data_dir if frame else DEFAULT_DATA_DIR)
+        longest = len(os.fsencode(path / LONGEST_SOCKET_NAME))
+        if longest > MAXIMUM_SOCKET_PATH_BYTES:
+            self.add(
+                ("data_dir",),
+                f"makes socket paths of {longest} bytes; the system allows {MAXIMUM_SOCKET_PATH_BYTES}",
+                "Choose a shorter folder, such as one below `/run`.",
+            )
+        return path
+
+    def secrets(self, found: object, at: KeyPath) -> Iterator[tuple[KeyPath, Secret]]:
+        """Resolve every reference inside a valid section."""
+        match found:
+            case SecretReference():
+                secret = resolve(found, self.origin.parent, self.environ)
+                if isinstance(secret, Unresolved):
+                    self.add(at, secret.what, secret.hint, secret.failure_class)
+                else:
+                    yield at, secret
+            case RootModel():
+                yield from self.secrets(found.root, at)
+            case BaseModel():
+                for name, about in type(found).model_fields.items():
+                    key = about.validation_alias if isinstance(about.validation_alias, str) else name
+                    yield from self.secrets(getattr(found, name), (*at, key))
+            case Mapping():
+                for key, inner in found.items():
+                    yield from self.secrets(inner, (*at, key))
+            case list() | tuple():
+                for index, inner in enumerate(found):
+                    yield from self.secrets(inner, (*at, index))
+            case _:
+                return
