@@ -1,0 +1,40 @@
+"""Header names that mean something to us: who may send them, who may see them. One table for every door."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ostiary.oauth.credentials import AUTHORIZATION, LEGACY_AUTHORIZATION
+
+# Set by us for the upstream on every judged and allowed request, empty where there is nothing to say.
+IDENTITY: Final = ("x-bkapi-jwt", "x-bkapi-app", "x-bkapi-user")
+
+CREDENTIALS: Final = frozenset({AUTHORIZATION, LEGACY_AUTHORIZATION})
+
+# What a plugin sees of a request is what Envoy hands to the decision service, at every door, without credentials.
+_HANDED_ON: Final = frozenset({b"x-request-id", b"origin", b"content-type", b"upgrade"})
+_HANDED_ON_PREFIX: Final = b"mcp-"
+
+# A client has no business with these, in any spelling: `X_Bkapi_Jwt` reaches a WSGI application as `HTTP_X_BKAPI_JWT`.
+_MANAGED: Final = re.compile(
+    rb"x[^a-z0-9]+(bkapi[^a-z0-9]+(jwt|app|user|request|error).*"
+    rb"|(ostiary|envoy|forwarded|original|rewrite|real)([^a-z0-9]+.*)?"
+    rb"|request[^a-z0-9]+id)"
+)
+_MISSPELT_LEGACY: Final = re.compile(rb"x[^a-z0-9]+bkapi[^a-z0-9]+authorization")
+_MANAGED_EXACT: Final = frozenset({b"forwarded", b"true-client-ip", b"x-client-ip"})
+
+
+def is_handed_on(name: bytes) -> bool:
+    """Whether a plugin may see this header; `name` in lower case."""
+    return name in _HANDED_ON or name.startswith(_HANDED_ON_PREFIX)
+
+
+def is_managed(name: bytes) -> bool:
+    """Whether a client's header of this name is removed before the application; `name` in lower case."""
+    return (
+        name in _MANAGED_EXACT
+        or _MANAGED.fullmatch(name) is not None
+        or (name != LEGACY_AUTHORIZATION and _MISSPELT_LEGACY.fullmatch(name) is not None)
+    )

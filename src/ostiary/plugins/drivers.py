@@ -1,0 +1,168 @@
+"""The walk through a chain, and its two drivers of a few lines: one that awaits, one that does not.
+
+The walk is a generator that yields every question a plugin asks and is resumed with the fact. So both drivers run the
+same chain, and a chain can be tested without I/O. (The precedents: the auth flow of httpx, the NEED_DATA of h11.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ostiary.decision.reasons import Reason
+from ostiary.decision.verdict import ALLOW, Deny, Verdict, VerdictLabel
+from ostiary.plugins.exchange import Exchange
+from ostiary.plugins.plugin import Asking, CredentialedPlugin, Outcome, Plugin, Runs, Terms
+from ostiary.plugins.questions import Fact, Question
+
+if TYPE_CHECKING:
+    from ostiary.oauth.credentials import Credentials
+
+
+class StepOutcome(StrEnum):
+    """What one step came to."""
+
+    PASSED = "passed"
+    SKIPPED = "skipped"
+    DENIED = "denied"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a walk, for the record. `note` has no token and no secret."""
+
+    plugin: str
+    outcome: StepOutcome
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What a walk came to; `exchange` is the last one before a refusal."""
+
+    verdict: Verdict
+    exchange: Exchange
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A plugin in its place in a chain, on its terms."""
+
+    plugin: Plugin
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialedLink:
+    """A plugin that is handed the credentials."""
+
+    plugin: CredentialedPlugin
+    terms: Terms
+
+
+Chain = tuple[Link | CredentialedLink, ...]
+Walk = Generator[Question, Fact, Walked]
+Clock = Callable[[], float]
+
+
+def walk(chain: Chain, exchange: Exchange, credentials: Credentials, clock: Clock) -> Walk:
+    """Take the steps in order until one denies; an empty policy denies too.
+
+    Args:
+        chain: highest priority first.
+        exchange: from `begin`.
+        credentials: handed to those steps alone whose terms say so.
+        clock: monotonic seconds, for the steps' times.
+    """
+    steps: list[Step] = []
+    for link in chain:
+        if link.terms.runs is Runs.OAUTH2 and exchange.is_bk_oauth2 is not True:
+            steps.append(Step(link.plugin.name, StepOutcome.SKIPPED, 0.0))
+            continue
+        began = clock()
+        try:
+            outcome = yield from _take(link, exchange, credentials)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, nothing is let through
+            outcome = Deny(Reason.PLUGIN_FAILED, note=type(error).__name__)
+        seconds = clock() - began
+        if isinstance(outcome, Deny):
+            steps.append(Step(link.plugin.name, _denied(outcome), seconds, outcome.note))
+            return Walked(outcome, exchange, tuple(steps))
+        note = "; ".join(outcome.notes[len(exchange.notes) :])
+        steps.append(Step(link.plugin.name, StepOutcome.PASSED, seconds, note))
+        exchange = outcome
+    return Walked(ALLOW if _is_vouched_for(exchange) else Deny(Reason.POLICY_EMPTY), exchange, tuple(steps))
+
+
+async def drive(steps: Walk, ask: Callable[[Question], Awaitable[Fact]]) -> Walked:
+    """Run a walk, awaiting the answers: for every door."""
+    try:
+        question = next(steps)
+        while True:
+            question = steps.send(await ask(question))
+    except StopIteration as end:
+        walked: Walked = end.value
+        return walked
+
+
+def drive_sync(steps: Walk, ask: Callable[[Question], Fact]) -> Walked:
+    """Run a walk with answers that are there at once: for tests, and for a walk that asks nothing."""
+    try:
+        question = next(steps)
+        while True:
+            question = steps.send(ask(question))
+    except StopIteration as end:
+        walked: Walked = end.value
+        return walked
+
+
+class BrokenTermsError(Exception):
+    """A plugin did what its terms do not allow: a broken invariant, 503 `plugin-failed`."""
+
+
+def _take(
+    link: Link | CredentialedLink, exchange: Exchange, credentials: Credentials
+) -> Generator[Question, Fact, Exchange | Deny]:
+    begun = link.plugin.run(exchange, credentials) if isinstance(link, CredentialedLink) else link.plugin.run(exchange)
+    if isinstance(begun, Generator):
+        outcome = yield from _ask_within_terms(begun, link.terms)
+    else:
+        outcome = begun
+    if isinstance(outcome, Exchange):
+        if not link.terms.judges and replace(outcome, notes=exchange.notes) != exchange:
+            raise BrokenTermsError("it changed more than the notes")
+        return outcome
+    if isinstance(outcome, Deny):
+        return outcome
+    raise BrokenTermsError("it returned neither an exchange nor a refusal")
+
+
+def _ask_within_terms(asking: Asking, terms: Terms) -> Generator[Question, Fact, Outcome]:
+    """Pass questions out and facts in, as long as the plugin asks only what it may."""
+    try:
+        question = next(asking)
+        while True:
+            if not isinstance(question, terms.questions):
+                raise BrokenTermsError("it asked what it may not ask")
+            question = asking.send((yield question))
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+
+
+def _denied(deny: Deny) -> StepOutcome:
+    return StepOutcome.UNAVAILABLE if deny.label is VerdictLabel.UNAVAILABLE else StepOutcome.DENIED
+
+
+def _is_vouched_for(exchange: Exchange) -> bool:
+    """The last lock: a chain that nobody spoke in lets nobody through, however it came to be configured."""
+    return (
+        exchange.grant is not None
+        or (exchange.bk_app is not None and exchange.bk_app.verified)
+        or (exchange.bk_user is not None and exchange.bk_user.verified)
+    )
