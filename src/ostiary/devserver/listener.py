@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import uvicorn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
 
@@ -54,7 +54,8 @@ class Listener:
     `start`, `stop` and `close` are one owner's to call, one after the other; they block for seconds at most.
 
     Args:
-        application: with the lifespan protocol, as Starlette's have it.
+        make: makes the application, with the lifespan protocol as Starlette's have it. Called at each `start`: an MCP
+            server's lives only once.
         host: a loopback address, written as an address: a name can come to mean another one.
         port: 0 lets the operating system choose.
         product: the `Server` header of every answer.
@@ -65,7 +66,7 @@ class Listener:
 
     def __init__(
         self,
-        application: ASGIApp,
+        make: Callable[[], ASGIApp],
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -75,18 +76,8 @@ class Listener:
             raise ValueError(f"{host!r} is not a loopback address; this listens on loopback only")
         self._host = host
         self._port = port
-        self._config = uvicorn.Config(
-            application,
-            http="h11",
-            loop="asyncio",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            proxy_headers=False,
-            server_header=False,
-            headers=[("Server", product)],
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+        self._make = make
+        self._product = product
         self._bound: socket.socket | None = None
         self._running: tuple[_Server, threading.Thread] | None = None
 
@@ -115,7 +106,7 @@ class Listener:
         if self._running is None:
             bound = self._bound or self._bind()
             self._bound = None
-            server = _Server(self._config)
+            server = _Server(self._config())
             thread = threading.Thread(target=server.run, args=([bound],), name=self.base_url, daemon=True)
             thread.start()
             if not server.settled.wait(_START_SECONDS) or not server.started:
@@ -147,6 +138,21 @@ class Listener:
         if self._bound is not None:
             self._bound.close()
             self._bound = None
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._make,
+            factory=True,
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            headers=[("Server", self._product)],
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET

@@ -59,14 +59,7 @@ class DevelopmentServer:
     ) -> None:
         self._clients = {client.client_id: client for client in clients}
         self._store = TokenStore(clock=clock, max_tokens=max_tokens)
-        routes = [
-            Route(METADATA_PATH, self._metadata, methods=["GET"]),
-            Route(TOKEN_PATH, self._token, methods=["POST"]),
-            Route(INTROSPECTION_PATH, self._introspect, methods=["POST"]),
-            Route(REVOCATION_PATH, self._revoke, methods=["POST"]),
-        ]
-        application = Starlette(routes=routes, max_body_size=MAX_BODY_BYTES)
-        self._listener = Listener(application, host=host, port=port, product=_PRODUCT)
+        self._listener = Listener(self._application, host=host, port=port, product=_PRODUCT)
 
     @property
     def issuer(self) -> str:
@@ -136,6 +129,15 @@ class DevelopmentServer:
     def close(self) -> None:
         """Stop for good."""
         self._listener.close()
+
+    def _application(self) -> Starlette:
+        routes = [
+            Route(METADATA_PATH, self._metadata, methods=["GET"]),
+            Route(TOKEN_PATH, self._token, methods=["POST"]),
+            Route(INTROSPECTION_PATH, self._introspect, methods=["POST"]),
+            Route(REVOCATION_PATH, self._revoke, methods=["POST"]),
+        ]
+        return Starlette(routes=routes, max_body_size=MAX_BODY_BYTES)
 
     async def _metadata(self, _: Request) -> Response:
         """RFC 8414 §3.2. There is no authorization endpoint, so the required list of response types is empty."""
