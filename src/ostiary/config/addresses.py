@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HIGHEST_PORT = 65535
+LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[1-9][0-9]{0,4}$"
 _LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
 _LOOPBACK_V6 = ipaddress.IPv6Address("::1")
 # RFC 3986 §2: what a URI is written with. `urlsplit` would silently drop line breaks and tabs.
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+# A host without percent-encoding and without user information, and a port.
+_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::[0-9]{1,5})?")
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 
 
@@ -40,15 +43,15 @@ def _parts(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
         port = parts.port
+        if parts.netloc.startswith("["):
+            ipaddress.IPv6Address(parts.hostname or "")
     except ValueError:
         return None
     fits = (
         _URI.fullmatch(text) is not None
         and text.startswith(("http://", "https://"))
-        and bool(parts.hostname)
+        and _AUTHORITY.fullmatch(parts.netloc) is not None
         and port != 0
-        and not parts.netloc.endswith(":")
-        and "@" not in parts.netloc
         and "#" not in text
     )
     return parts if fits else None
@@ -106,6 +109,8 @@ def refuse_insecure_http(url: str, path: KeyPath, *, allow_insecure_http: bool) 
 
 
 def _listen(value: object) -> ListenAddress:
+    if isinstance(value, ListenAddress):
+        return value
     match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
     if match:
         host, port = match[1] or match[2], int(match[3])
@@ -125,6 +130,6 @@ def _listen(value: object) -> ListenAddress:
 Listen = Annotated[
     ListenAddress,
     PlainValidator(_listen),
-    WithJsonSchema({"type": "string", "pattern": r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[1-9][0-9]{0,4}$"}),
+    WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN}),
 ]
 """Where to listen: an IP address and a port."""

@@ -27,8 +27,8 @@ BYTE_ORDER_MARK = "\ufeff"
 
 Value = Scalar | list["Value"] | dict[str, "Value"]
 
-# YAML 1.2.2 §5.1 c-printable, from the other side.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\ufeff")
+# YAML 1.2.2 §5.1 c-printable, from the other side, and what YAML 1.1 took for line breaks: the parser still does.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\ufeff]")
 # "\0" and "\ud800" can be written as escapes: no path, URL or header can hold the one, no encoding the other.
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -123,15 +123,15 @@ def _decode(data: bytes, file: str) -> str:
         code = ord(unprintable.group())
         raise _alone(
             _end_of(text[: unprintable.start()], file),
-            f"the character U+{code:04X} is not allowed in YAML",
+            f"the file has the character U+{code:04X}, which is not allowed",
             "Remove it, or write it as an escape inside double quotes.",
         )
     raise _alone(_end_of(before, file), "the file is not UTF-8 text", "Save it as UTF-8.")
 
 
 def _end_of(text: str, file: str) -> Position:
-    lines = re.split("\r\n|\r|\n", text)
-    return Position(file=file, line=len(lines), column=len(lines[-1]) + 1)
+    lines = f"{text}|".splitlines()
+    return Position(file=file, line=len(lines), column=len(lines[-1]))
 
 
 @dataclass(slots=True)
@@ -159,7 +159,6 @@ class _Reader:
         for event in self.parsed():
             match event:
                 case events.DocumentStartEvent():
-                    self.directives(event)
                     if root is not None:
                         self.refuse((), self.at(event), "has a second document", "Write one document per file.")
                         return root
@@ -186,13 +185,17 @@ class _Reader:
 
     def parsed(self) -> Iterator[events.Event]:
         problem: ConfigurationError | None = None
+        reached = Position(file=self.file, line=1, column=1)
         try:
-            yield from YAML(typ="safe", pure=True).parse(self.text)
+            for event in YAML(typ="safe", pure=True).parse(self.without_directives()):
+                reached = self.at(event)
+                yield event
         except MarkedYAMLError as error:
-            problem = _alone(self.marked(error), f"the file is not valid YAML: {_syntax(error)}", _syntax_hint(error))
-        except (YAMLError, ValueError, OverflowError):
-            # ReaderError, and what the scanner's own conversions raise for escapes such as "\Uffffffff".
-            problem = _alone(None, f"{self.file} is not valid YAML", "Look for an escape that names no character.")
+            where = self.marked(error) or reached
+            problem = _alone(where, f"the file is not valid YAML: {_syntax(error)}", _syntax_hint(error))
+        except (YAMLError, AssertionError, ValueError, OverflowError):
+            # The scanner's own conversions and assertions, such as for the escape "\Uffffffff".
+            problem = _alone(reached, "the file is not valid YAML here or just behind", "Look for a strange escape.")
         if problem:
             raise problem
 
@@ -200,12 +203,17 @@ class _Reader:
         mark = error.problem_mark or error.context_mark
         return mark and Position(file=self.file, line=mark.line + 1, column=mark.column + 1)
 
-    def directives(self, event: events.DocumentStartEvent) -> None:
-        """The parser does not report every directive, but before a document nothing else begins with `%`."""
-        before = self.text[: event.start_mark.index]
-        for found in re.finditer(r"(?:^|[\r\n])(?=%)", before):
-            where = _end_of(before[: found.end()], self.file)
-            self.refuse((), where, "has a directive, which is not allowed", "Remove the line; the file is YAML 1.2.")
+    def without_directives(self) -> str:
+        """The text with its directives as comments: the parser does not report every one, and trips over some."""
+        lines = self.text.splitlines(keepends=True)
+        for index, line in enumerate(lines):
+            if line.startswith("%"):
+                where = Position(file=self.file, line=index + 1, column=1)
+                self.refuse((), where, "has a directive, which is not allowed", "Remove the line; this is YAML 1.2.")
+                lines[index] = f"#{line[1:]}"
+            elif line.strip(" \t\r\n") and not line.lstrip(" \t").startswith("#"):
+                break
+        return "".join(lines)
 
     def value(self, node: _Node, path: KeyPath) -> Value:
         event = node.event

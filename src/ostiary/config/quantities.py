@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 
 from ostiary.config.settings import expected
 
@@ -52,14 +52,18 @@ def size_text(size: int) -> str:
     return f"{size}B"
 
 
-def _duration(value: object) -> float:
+def _duration(value: object, info: ValidationInfo) -> float:
+    if info.mode == "python" and isinstance(value, int | float):
+        return value
     seconds = parse_duration(value)
     if seconds is None:
         raise expected("a duration such as `300s`", "A whole number with its unit: ms, s, m, h or d.")
     return seconds
 
 
-def _size(value: object) -> int:
+def _size(value: object, info: ValidationInfo) -> int:
+    if info.mode == "python" and isinstance(value, int):
+        return value
     size = parse_size(value)
     if size is None:
         raise expected("a size such as `64KiB`", "A whole number with its unit: B, KiB, MiB or GiB.")
@@ -67,10 +71,10 @@ def _size(value: object) -> int:
 
 
 Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})]
-"""Seconds. A number without a unit is refused."""
+"""Seconds. In the file a number without a unit is refused; code that makes a model by hand writes numbers."""
 
 Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
-"""Bytes. A number without a unit is refused."""
+"""Bytes. In the file a number without a unit is refused; code that makes a model by hand writes numbers."""
 
 LiftableDuration = Duration | Literal["none"]
 """Seconds, or `none`: there is no limit. (Null, where a field allows it, inherits.)"""

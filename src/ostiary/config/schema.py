@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import create_model
 
+from ostiary.config.addresses import LISTEN_PATTERN, ListenAddress
 from ostiary.config.loading import Frame
 from ostiary.config.quantities import DURATION_PATTERN, SIZE_PATTERN, duration_text, size_text
 
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "The configuration file of Ostiary"
 
-# A default is a number inside and text in the file.
-_WRITTEN: dict[str, Callable[[Any], str]] = {DURATION_PATTERN: duration_text, SIZE_PATTERN: size_text}
+# What a default is inside is not what stands in the file.
+_WRITTEN: dict[str, Callable[[Any], str]] = {
+    DURATION_PATTERN: duration_text,
+    SIZE_PATTERN: size_text,
+    LISTEN_PATTERN: lambda address: str(ListenAddress(**address)),
+}
 
 
 def schema(sections: Iterable[AnySection]) -> dict[str, Any]:
@@ -36,7 +41,7 @@ def _write_defaults(node: object) -> None:
     match node:
         case dict():
             default = node.get("default")
-            if isinstance(default, int | float) and not isinstance(default, bool):
+            if not isinstance(default, str | None):
                 for written in node, *node.get("anyOf", ()):
                     if text := _WRITTEN.get(written.get("pattern", "")):
                         node["default"] = text(default)

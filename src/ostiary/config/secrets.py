@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -42,11 +42,24 @@ class SecretFailure(StrEnum):
     TOO_SHORT = "config.secret.too_short"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Secret:
-    """A secret in memory. It prints as `Secret(…)` and equals only itself: contents are compared in constant time."""
+    """A secret in memory. It prints as `Secret(…)` and equals only itself: contents are compared in constant time.
 
-    _value: str = field(repr=False)
+    No dataclass, so that `asdict` does not unpack it.
+    """
+
+    __slots__ = ("_value",)
+
+    _value: str
+
+    def __init__(self, value: str) -> None:
+        object.__setattr__(self, "_value", value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a secret does not change")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")
 
     def __repr__(self) -> str:
         return "Secret(…)"
@@ -77,6 +90,8 @@ class SecretReference(Settings):
     @model_validator(mode="before")
     @classmethod
     def _is_a_reference(cls, value: Any) -> Any:
+        if isinstance(value, SecretReference):
+            return value
         if value is None:
             raise expected("a secret reference", _REFERENCE_HINT)
         if not isinstance(value, dict):

@@ -91,3 +91,10 @@ class Configuration:
     def resolve_path(self, text: str) -> Path:
         """A path of the file, absolute. Relative ones begin at the file's folder; links are not followed."""
         return self.base_dir / text
+
+    def resolve_sqlite_url(self, url: str) -> str:
+        """A database URL, where three slashes and a relative path become four and an absolute one; others unchanged."""
+        scheme, slashes, rest = url.partition(":///")
+        if scheme.partition("+")[0] != "sqlite" or not slashes or rest.startswith(("/", ":memory:", "?")) or not rest:
+            return url
+        return f"{scheme}:///{self.resolve_path(rest)}"

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, RootModel
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    RootModel,
+    SerializerFunctionWrapHandler,
+    WrapSerializer,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 if TYPE_CHECKING:
@@ -46,8 +55,12 @@ class RootSettings(RootModel[RootT], Generic[RootT]):
     model_config = _COMMON
 
 
-Table = Annotated[Mapping[str, ValueT], AfterValidator(MappingProxyType)]
-"""A mapping from names of the operator's choice, frozen: `apps: Table[App]`."""
+def _as_dict(table: Mapping[str, object], dump: SerializerFunctionWrapHandler) -> object:
+    return dump(dict(table))
+
+
+Table = Annotated[Mapping[str, ValueT], AfterValidator(MappingProxyType), WrapSerializer(_as_dict)]
+"""A mapping from names of the operator's choice, frozen. A default: `Field(default={}, validate_default=True)`."""
 
 
 def expected(phrase: str, hint: str) -> PydanticCustomError:
