@@ -1,0 +1,133 @@
+"""The section `gateway`: what every door reads about publishing and judging."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from ostiary.config import (
+    Complaint,
+    Configuration,
+    Duration,
+    LiftableDuration,
+    Listen,
+    ListenAddress,
+    OriginUrl,
+    Section,
+    Settings,
+    Size,
+    Table,
+    expected,
+    later,
+    refuse_insecure_http,
+    within,
+)
+from ostiary.config.settings import LATER_HINT, NOT_IN_THIS_VERSION, refused
+from ostiary.decision.routes import BothPresent, McpPaths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_AUTHORITY = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_BASE = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+def matching(pattern: re.Pattern[str], phrase: str, hint: str) -> AfterValidator:
+    """Demand a form of a text; for `Annotated`."""
+
+    def judge(text: str) -> str:
+        if pattern.fullmatch(text) is None:
+            raise expected(phrase, hint)
+        return text
+
+    return AfterValidator(judge)
+
+
+SizedT = TypeVar("SizedT", bound=Sized)
+
+
+def only_empty(values: SizedT) -> SizedT:
+    """A list or table whose part is not built: nothing may stand in it."""
+    if len(values):
+        raise refused(NOT_IN_THIS_VERSION, LATER_HINT)
+    return values
+
+
+Unbuilt = Annotated[JsonValue, later(None)]
+"""A key whose part is not built: null alone."""
+
+UnbuiltList = Annotated[tuple[JsonValue, ...], AfterValidator(only_empty)]
+"""A key whose part is not built: the empty list alone."""
+
+
+class HostsSettings(Settings):
+    """Spec 002's `hosts`."""
+
+    bk_apigateway_host: (
+        Annotated[str, matching(_AUTHORITY, "a host, perhaps with a port", "No scheme, no path.")] | None
+    ) = Field(default=None, alias="bk-apigateway-host")
+
+
+class EnvoySettings(Settings):
+    """How Envoy is run."""
+
+    binary: str = Field(default="auto", min_length=1)
+    concurrency: int = Field(default=1, ge=1, le=256)
+
+
+class McpPathsSettings(Settings):
+    """Where a gateway has its MCP servers."""
+
+    base: Annotated[str, matching(_BASE, "empty or a path such as `/api/bk-apigateway`", "No trailing slash.")] = ""
+    stage: Annotated[str, matching(_SEGMENT, "one path segment such as `prod`", "No slash, no escape.")] = "prod"
+
+
+class RootMetadataSettings(Settings):
+    """Which route the metadata of the origin itself speaks of."""
+
+    root: str | None = None
+
+
+class LimitsSettings(Settings):
+    """What a route inherits."""
+
+    header_bytes: Annotated[Size, within("1KiB", "8MiB")] = 32 * 1024
+    body_bytes: Unbuilt = None
+    upstream_timeout: LiftableDuration = 60.0
+    max_stream: Unbuilt = None
+
+
+class GatewaySettings(Settings):
+    """Publishing and judging. `listen: null`: no Envoy of ours, another door or the kit judges."""
+
+    listen: Listen | None = ListenAddress(host="127.0.0.1", port=8080)
+    public_url: OriginUrl
+    hosts: HostsSettings = HostsSettings()
+    workers: Annotated[int, Field(ge=1, le=100)] | Literal["auto"] = 1
+    envoy: EnvoySettings = EnvoySettings()
+    decision_timeout: Annotated[Duration, within("100ms", "60s")] = 3.0
+    both_present: BothPresent = BothPresent.LEGACY
+    trusted_proxies: UnbuiltList = ()
+    mcp_paths: Table[McpPathsSettings] = Field(
+        default={"bk-apigateway": McpPathsSettings()},
+        validate_default=True,
+    )
+    metadata: RootMetadataSettings = RootMetadataSettings()
+    tls: Unbuilt = None
+    limits: LimitsSettings = LimitsSettings()
+
+    def mcp_paths_of(self, gateway: str) -> McpPaths | None:
+        """Where this gateway has its MCP servers, if it has any."""
+        paths = self.mcp_paths.get(gateway)
+        return None if paths is None else McpPaths(base=paths.base, stage=paths.stage)
+
+
+def _check(gateway: GatewaySettings, _: Configuration) -> Iterator[Complaint]:
+    yield from refuse_insecure_http(gateway.public_url, ("gateway", "public_url"), allow_insecure_http=False)
+
+
+GATEWAY = Section(name="gateway", model=GatewaySettings, check=_check)

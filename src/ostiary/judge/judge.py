@@ -1,0 +1,162 @@
+"""The judge: a request's facts in, a decision out. The same at every door.
+
+It binds the chain of the matched route to the authorities that are asked, to clocks and to the record. It composes
+nothing itself: refusals come from `decision.refusal`, and whatever fails in here is a 503.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from ostiary.decision.facts import Door
+from ostiary.decision.reasons import Reason
+from ostiary.decision.refusal import Refusal, refuse
+from ostiary.decision.verdict import ALLOW, Deny, Verdict
+from ostiary.judge.recording import Told, compose_record
+from ostiary.oauth.credentials import parse_credentials
+from ostiary.plugins.chain import link_chain
+from ostiary.plugins.drivers import Walked, drive, walk
+from ostiary.plugins.exchange import begin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ostiary.decision.facts import RequestFacts
+    from ostiary.decision.routes import Route
+    from ostiary.diagnostics.record import DecisionRecord
+    from ostiary.judge.routing import RouteTable
+    from ostiary.plugins.drivers import Chain
+    from ostiary.plugins.plugin import Plugin
+    from ostiary.plugins.questions import Fact, Question
+
+_log = structlog.get_logger(__name__)
+
+
+class Asked(Protocol):
+    """Those who are asked; `ostiary.authorities.Authorities` is one."""
+
+    def recall(self, question: Question) -> Told | None:
+        """What is remembered, without waiting; None: it must be asked."""
+        ...
+
+    async def ask(self, question: Question, *, reference: str, deadline: float, remember: bool = True) -> Told:
+        """Ask. `deadline` in monotonic seconds; nothing is raised for an authority that is away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """`wall` in seconds since the epoch, `monotonic` in seconds since whenever."""
+
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a door gets.
+
+    Attributes:
+        refusal: there, exactly where the verdict is a `Deny`; the door's dialect writes it.
+        record: for the log; None where nothing was judged (`unsafe_anonymous`).
+        walked: the chain's end, for a door that tells the application who it is; None where none was walked.
+    """
+
+    verdict: Verdict
+    refusal: Refusal | None
+    record: DecisionRecord | None
+    route: Route | None
+    walked: Walked | None = None
+
+
+class Judge:
+    """One generation of the configuration, ready to be asked."""
+
+    def __init__(
+        self,
+        *,
+        table: RouteTable,
+        asked: Asked,
+        clocks: Clocks,
+        decision_timeout_seconds: float,
+        third_party: Mapping[str, Plugin],
+    ) -> None:
+        self.table = table
+        self._asked = asked
+        self._clocks = clocks
+        self._timeout_seconds = decision_timeout_seconds
+        self._chains: dict[str, Chain] = {
+            route.name: link_chain(route.policy.chain, third_party) for route in table.routes
+        }
+
+    async def decide(self, facts: RequestFacts, *, route: str | None = None, remember: bool = True) -> Decision:
+        """Judge one request.
+
+        Args:
+            facts: the request; its path normalised.
+            route: the name of the matched route, where Envoy has matched; else our router does.
+            remember: False for a dry run: nothing is remembered and nothing remembered is used.
+        """
+        began = self._clocks.monotonic()
+        now = self._clocks.wall()
+        found = self._find(facts, route)
+        if found is not None and found.unsafe_anonymous:
+            return Decision(verdict=ALLOW, refusal=None, record=None, route=found)
+        conversation = _Conversation(self._asked, facts.reference, began + self._timeout_seconds, remember=remember)
+        walked: Walked | None = None
+        if found is None:
+            verdict: Verdict = Deny(Reason.ROUTE_UNMATCHED)
+        else:
+            try:
+                walked = await self._walk(facts, found, now, conversation)
+                verdict = walked.verdict
+            except Exception as error:  # noqa: BLE001 - the one exit: whatever fails here, nothing is let through
+                _log.error("judge failed", reference=facts.reference, error=type(error).__name__)  # noqa: TRY400
+                verdict = Deny(Reason.JUDGE_FAILED, note=type(error).__name__)
+        record = compose_record(
+            facts,
+            route=found,
+            verdict=verdict,
+            walked=walked,
+            told=conversation.told,
+            time=now,
+            seconds=self._clocks.monotonic() - began,
+        )
+        refusal = refuse(verdict, route=found, path=facts.path) if isinstance(verdict, Deny) else None
+        return Decision(verdict=verdict, refusal=refusal, record=record, route=found, walked=walked)
+
+    def _find(self, facts: RequestFacts, route: str | None) -> Route | None:
+        if route is not None:
+            return self.table.named(route)
+        return self.table.match(host=facts.host, path=facts.path, method=facts.method)
+
+    async def _walk(self, facts: RequestFacts, route: Route, now: float, conversation: _Conversation) -> Walked:
+        credentials = parse_credentials(facts.headers)
+        exchange = begin(facts, credentials, route, now)
+        steps = walk(self._chains[route.name], exchange, credentials, self._clocks.monotonic)
+        return await drive(steps, conversation.ask)
+
+
+class _Conversation:
+    """What one decision asks, within its one deadline, and the last thing it was told: for the record."""
+
+    __slots__ = ("_asked", "_deadline", "_reference", "_remember", "told")
+
+    def __init__(self, asked: Asked, reference: str, deadline: float, *, remember: bool) -> None:
+        self._asked = asked
+        self._reference = reference
+        self._deadline = deadline
+        self._remember = remember
+        self.told: Told | None = None
+
+    async def ask(self, question: Question) -> Fact:
+        told = self._asked.recall(question) if self._remember else None
+        if told is None:
+            told = await self._asked.ask(
+                question, reference=self._reference, deadline=self._deadline, remember=self._remember
+            )
+        self.told = told
+        return told.fact
