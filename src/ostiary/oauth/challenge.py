@@ -11,6 +11,7 @@ from urllib.parse import quote
 # RFC 6750 §3: scope is %x21 / %x23-5B / %x5D-7E and SP; error and error_description have SP as well. No `"`, no `\`.
 _PLAIN: Final = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
 _QUOTABLE: Final = re.compile(r"[\x20-\x7e]*")  # RFC 9110 §5.6.4, ASCII only
+_PATH_DELIMITERS: Final = "/%:@!$&'()*+,;="  # RFC 3986 §3.3 pchar and `/`; `%` stays, the path is escaped already
 
 
 class BearerError(StrEnum):
@@ -54,13 +55,20 @@ class Challenge:
 
 
 def metadata_query_url(origin: str, path: str) -> str:
-    """FR-004's location: the whole path as one query value, every byte outside RFC 3986 *unreserved* escaped."""
-    return origin + "/.well-known/oauth-protected-resource?resource=" + quote(path, safe="")
+    """FR-004's location: the whole path as one query value, every byte outside RFC 3986 *unreserved* escaped.
+
+    Any text will do: what a client wrote in a path never makes its refusal fail.
+    """
+    return origin + "/.well-known/oauth-protected-resource?resource=" + quote(path, safe="", errors="replace")
 
 
 def metadata_inserted_url(origin: str, path: str) -> str:
-    """RFC 9728 §3.1's location: the path behind the well-known name; a bare `/` adds nothing."""
-    return origin + "/.well-known/oauth-protected-resource" + ("" if path == "/" else path)
+    """RFC 9728 §3.1's location: the path behind the well-known name; a bare `/` adds nothing.
+
+    Escapes stay as they are; what may not stand in a URL is escaped, so that any text will do.
+    """
+    inserted = quote(path, safe=_PATH_DELIMITERS, errors="replace")
+    return origin + "/.well-known/oauth-protected-resource" + ("" if path == "/" else inserted)
 
 
 def _plain(text: str) -> str:

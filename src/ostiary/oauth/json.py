@@ -24,11 +24,12 @@ def parse_object(body: bytes) -> dict[str, JsonValue]:
 
     Raises:
         JsonFault: not UTF-8, not JSON, not an object, a member name twice, `NaN` or `Infinity`, a number beyond a
-            double, nesting deeper than 32.
+            double, nesting deeper than 32, half of a surrogate pair (RFC 7493 §2.1).
     """
     try:
+        text = body.decode("utf-8")
         value: JsonValue = json.loads(
-            body.decode("utf-8"),
+            text,
             object_pairs_hook=_unique,
             parse_constant=_no_constant,
             parse_float=_finite,
@@ -43,6 +44,8 @@ def parse_object(body: bytes) -> dict[str, JsonValue]:
     if not isinstance(value, dict):
         raise JsonFault("not a JSON object")
     _refuse_depth(value)
+    if "\\ud" in text or "\\uD" in text:
+        _refuse_surrogates(value)
     return value
 
 
@@ -77,6 +80,14 @@ def _refuse_depth(root: JsonValue) -> None:
             return
     if any(isinstance(value, dict | list) for value in level):
         raise JsonFault("nested too deep")
+
+
+def _refuse_surrogates(root: JsonValue) -> None:
+    """An escaped half of a pair makes text that no encoder takes: it would fail far from here, in a header or a log."""
+    try:
+        json.dumps(root, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise JsonFault("half of a surrogate pair") from None
 
 
 def _children(value: JsonValue) -> list[JsonValue]:
