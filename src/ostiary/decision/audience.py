@@ -111,7 +111,7 @@ def mcp_server_name(path: str, prefix: str) -> str | None:
         return None
     try:
         name = unquote_to_bytes(path[len(prefix) :].partition("/")[0]).decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeError:  # no UTF-8 behind the escapes, or half of a surrogate pair in the path
         return None
     is_name = name and not any(character in "/%" or not character.isprintable() for character in name)
     return name if is_name else None

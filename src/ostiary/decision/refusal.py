@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ostiary.decision.reasons import CONSEQUENCES, Reason
 from ostiary.decision.routes import Disclosure, MetadataLocation, RouteProtocol
 from ostiary.oauth.challenge import BearerError, Challenge, metadata_inserted_url, metadata_query_url
+from ostiary.oauth.scopes import is_scope_token
 
 if TYPE_CHECKING:
     from ostiary.decision.routes import Route
@@ -35,6 +36,12 @@ class Refusal:
     text: str | None
 
 
+def is_composable(deny: Deny) -> bool:
+    """Whether `refuse` can compose it: a listed reason, none of the edge's, and scopes that a challenge can carry."""
+    listed = isinstance(deny.reason, Reason)  # types bind whoever checks them, and a plugin may be a stranger's
+    return listed and CONSEQUENCES[deny.reason].status is not None and all(map(is_scope_token, deny.scopes))
+
+
 def refuse(deny: Deny, *, route: Route | None, path: str) -> Refusal:
     """Compose the refusal of a denied request.
 
@@ -44,7 +51,7 @@ def refuse(deny: Deny, *, route: Route | None, path: str) -> Refusal:
         path: the normalised request path, without query.
 
     Raises:
-        ValueError: the reason is one that only the edge can have; a broken invariant.
+        ValueError: it is not composable; a broken invariant.
     """
     row = CONSEQUENCES[deny.reason]
     if row.status is None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ostiary.decision.reasons import Reason
+from ostiary.decision.refusal import is_composable
 from ostiary.decision.verdict import ALLOW, Deny, Verdict, VerdictLabel
 from ostiary.plugins.exchange import Exchange
 from ostiary.plugins.plugin import Asking, CredentialedPlugin, Outcome, Plugin, Runs, Terms
@@ -134,12 +135,22 @@ def _take(
     else:
         outcome = begun
     if isinstance(outcome, Exchange):
-        if not link.terms.judges and replace(outcome, notes=exchange.notes) != exchange:
-            raise BrokenTermsError("it changed more than the notes")
-        return outcome
+        return outcome if link.terms.judges else _with_its_notes(exchange, outcome)
     if isinstance(outcome, Deny):
+        if not is_composable(outcome):
+            raise BrokenTermsError("it refused in terms that no answer can carry")
         return outcome
     raise BrokenTermsError("it returned neither an exchange nor a refusal")
+
+
+def _with_its_notes(exchange: Exchange, outcome: Exchange) -> Exchange:
+    """Ours, with the notes it added: nothing else is taken over, not even what compares equal (`1 == True`)."""
+    added = outcome.notes[len(exchange.notes) :]
+    if replace(outcome, notes=exchange.notes) != exchange or outcome.notes != (*exchange.notes, *added):
+        raise BrokenTermsError("it changed more than the notes")
+    if not all(isinstance(note, str) for note in added):
+        raise BrokenTermsError("a note is text")
+    return replace(exchange, notes=outcome.notes)
 
 
 def _ask_within_terms(asking: Asking, terms: Terms) -> Generator[Question, Fact, Outcome]:
