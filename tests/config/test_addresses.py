@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from ostiary.config import (
     IssuerUrl,
     Listen,
     ListenAddress,
+    Network,
     OriginUrl,
     Section,
     Settings,
@@ -34,6 +36,7 @@ class Doors(Settings):
     url: HttpUrl | None = None
     issuer: IssuerUrl | None = None
     origin: OriginUrl | None = None
+    network: Network | None = None
 
 
 DOORS = Section(name="doors", model=Doors)
@@ -165,3 +168,18 @@ def test_plain_http_to_another_machine_is_refused_unless_allowed() -> None:
     assert refuse_insecure_http("http://op.example.com", path, allow_insecure_http=True) == ()
     assert refuse_insecure_http("https://op.example.com", path, allow_insecure_http=False) == ()
     assert refuse_insecure_http("http://[::1]:80/x", path, allow_insecure_http=False) == ()
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1", "0.0.0.0/0"])
+def test_a_network_is_an_address_and_a_prefix(loaded: Loading, text: str) -> None:
+    """Configuration contract: source networks."""
+    assert loaded(f"doors: {{network: '{text}'}}", DOORS).require(DOORS).network == ip_network(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "'3'", "10.0.0.1/8", "10.0.0.0/33", "10/8", "example.com", "''", "[]", "'::/-1'"]
+)
+def test_anything_else_is_no_network(problems: Refusing, text: str) -> None:
+    """Ours: a network with bits behind its prefix is a typing error one way or the other."""
+    (problem,) = problems(f"doors: {{network: {text}}}", DOORS)
+    assert problem.what == "`doors.network` must be an IP network such as `192.0.2.0/24`"

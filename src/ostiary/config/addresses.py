@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 HIGHEST_PORT = 65535
 LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[1-9][0-9]{0,4}$"
-_LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
+NETWORK_PATTERN = r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"
+_LOOPBACK_V4 = IPv4Network("127.0.0.0/8")
 _LOOPBACK_V6 = ipaddress.IPv6Address("::1")
 # RFC 3986 §2: what a URI is written with. `urlsplit` would silently drop line breaks and tabs.
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
@@ -133,3 +135,20 @@ Listen = Annotated[
     WithJsonSchema({"type": "string", "pattern": LISTEN_PATTERN}),
 ]
 """Where to listen: an IP address and a port."""
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        if isinstance(value, str):
+            return ipaddress.ip_network(value)
+    except ValueError:
+        pass
+    raise expected("an IP network such as `192.0.2.0/24`", "No bit may be set behind the prefix.")
+
+
+Network = Annotated[
+    IPv4Network | IPv6Network, PlainValidator(_network), WithJsonSchema({"type": "string", "pattern": NETWORK_PATTERN})
+]
+"""A network or a single IP address. (pydantic's own types also take numbers for addresses.)"""

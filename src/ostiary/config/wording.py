@@ -52,12 +52,6 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "less_than": ("less than {lt}", "Choose a smaller number."),
     "less_than_equal": ("at most {le}", "Choose a smaller number."),
     "multiple_of": ("a multiple of {multiple_of}", "Choose a multiple."),
-    "ip_v4_address": ("an IPv4 address", "Four numbers with dots, such as `192.0.2.1`."),
-    "ip_v6_address": ("an IPv6 address", "Without brackets, such as `2001:db8::1`."),
-    "ip_any_address": ("an IP address", "Such as `192.0.2.1` or `2001:db8::1`."),
-    "ip_v4_network": ("an IPv4 network", "Such as `192.0.2.0/24`, with no bit set behind the prefix."),
-    "ip_v6_network": ("an IPv6 network", "Such as `2001:db8::/32`, with no bit set behind the prefix."),
-    "ip_any_network": ("an IP network", "Such as `192.0.2.0/24`, with no bit set behind the prefix."),
     "union_tag_invalid": ("{expected_tags}", "Other kinds are not known here."),
 }
 _ANYTHING_ELSE = ("of another form", "`ostiary schema` prints what may stand here.")
