@@ -1,0 +1,115 @@
+"""The second belt: whatever looks like a credential is taken out of a line before it is written.
+
+The first is that nothing of the kind is ever handed to a record or a logger. Only characters that credentials are made
+of are replaced, never a quote or a backslash, so JSON stays JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+REDACTED: Final = "[redacted]"
+
+# RFC 6750 §2.1 b64token and RFC 9110 §11.2 token68; `%` for what was escaped in a path.
+_CREDENTIAL: Final = r"[A-Za-z0-9\-._~+/%]+=*"
+_SECRETS: Final = ("access_token", "refresh_token", "id_token", "bk_token", "bk_ticket", "password", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """One shape of a credential. Only a text with one of the words, in lower case, is searched: searching is dear."""
+
+    words: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
+_SHAPES: Final = (
+    # A scheme and what follows it; a challenge (`Bearer realm="…"`) is none.
+    _Shape(
+        tuple([scheme + gap for scheme in ("bearer", "basic", "dpop") for gap in (" ", "\t", "%20", "\\t")]),
+        re.compile(r"\b((?:bearer|basic|dpop)(?: |\t|%20|\\t)+)(?![a-z_]+=\\?\")" + _CREDENTIAL, re.IGNORECASE),
+    ),
+    # RFC 7519: a JWT begins with an object, `{"`, in base64url.
+    _Shape(("eyj",), re.compile(r"()\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*")),
+    # A parameter of a form or a query, a member of an object or its `repr`.
+    _Shape(
+        _SECRETS,
+        re.compile(
+            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*b?\\?[\"']?)[^\s\"'\\&,;}\])]+", re.IGNORECASE
+        ),
+    ),
+    # RFC 3986 §3.2.1: user information.
+    _Shape(("://",), re.compile(r"(://)[^/\s\"'@\\]+(?=@)")),
+    # RFC 7468, whole or cut off; in JSON a line end is an escape.
+    _Shape(("private key-",), re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:[A-Za-z0-9+/=\s]|\\[nr])*")),
+)
+_SECRET_KEYS: Final = frozenset(
+    {
+        "authorization",
+        "proxy_authorization",
+        "x_bkapi_authorization",
+        "cookie",
+        "set_cookie",
+        "token",
+        "private_key",
+        "client_secret",
+        "app_secret",
+        "bk_app_secret",
+        *_SECRETS,
+    }
+)
+
+
+def redact(text: str) -> str:
+    """The text without what looks like a credential."""
+    lower = text.lower()
+    for shape in _SHAPES:
+        if any(word in lower for word in shape.words):
+            text = shape.pattern.sub(rf"\1{REDACTED}", text)
+    return text
+
+
+def redact_bytes(data: bytes) -> bytes:
+    """The same for UTF-8."""
+    return redact(data.decode()).encode()
+
+
+def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For structlog, before rendering: members with a credential's name lose their value, whatever it is."""
+    return {name: REDACTED if _names_secret(name) else _redact_value(value) for name, value in event.items()}
+
+
+def redact_line(_logger: object, _method: str, line: str) -> str:
+    """For structlog, after rendering."""
+    return redact(line)
+
+
+class RedactingFilter(logging.Filter):
+    """For `logging`, on a handler: the message is put together and redacted before anything formats it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, changed."""
+        record.msg = redact(record.getMessage())
+        record.args = None
+        if record.exc_info:
+            record.exc_text = redact(_PLAIN.formatException(record.exc_info))
+        return True
+
+
+_PLAIN: Final = logging.Formatter()
+
+
+def _names_secret(name: object) -> bool:
+    return isinstance(name, str) and name.lower().replace("-", "_") in _SECRET_KEYS
+
+
+def _redact_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: REDACTED if _names_secret(name) else _redact_value(inner) for name, inner in value.items()}
+    return [_redact_value(inner) for inner in value] if isinstance(value, list) else value

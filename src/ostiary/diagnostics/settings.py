@@ -1,0 +1,71 @@
+"""What the file says about operators: where they look, and what is kept for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import Field, JsonValue
+
+from ostiary.config import (
+    Complaint,
+    Configuration,
+    Duration,
+    Listen,
+    ListenAddress,
+    Section,
+    Settings,
+    StrongSecretReference,
+    later,
+    within,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DATABASE_NAME: Final = "decisions.sqlite"
+
+
+class OperatorSettings(Settings):
+    """`operator`: the console, the API, metrics and health, behind one token."""
+
+    listen: Listen = ListenAddress(host="127.0.0.1", port=9180)
+    token: StrongSecretReference
+    tls: Annotated[JsonValue, later(None)] = None
+
+
+class DecisionLogSettings(Settings):
+    """`decision_log`: where records lie, how long, and how many allows are kept.
+
+    `url` is `sqlite:///PATH`; null is `decisions.sqlite` in `data_dir`. `sample_allows` is the part of the allows
+    that is recorded; refusals always are. `show_subjects` keeps subjects readable instead of keyed hashes.
+    """
+
+    store: Annotated[Literal["sqlite"], later("sqlite")] = "sqlite"
+    url: str | None = Field(default=None, min_length=1)
+    keep: Annotated[Duration, within("1m", "3650d")] = 7 * 86400.0
+    rows: int = Field(default=1_000_000, ge=1, le=1_000_000_000)
+    sample_allows: float = Field(default=0.01, ge=0, le=1)
+    show_subjects: bool = False
+
+
+def _check_url(settings: DecisionLogSettings, _file: Configuration) -> Iterable[Complaint]:
+    if settings.url is not None and (not settings.url.startswith("sqlite:///") or settings.url == "sqlite:///"):
+        yield Complaint(
+            path=("decision_log", "url"),
+            what="names no SQLite file",
+            hint="Write `sqlite:///PATH`, or nothing: the log lies in `data_dir` then. Other stores are not built yet.",
+        )
+
+
+OPERATOR: Final = Section(name="operator", model=OperatorSettings)
+DECISION_LOG: Final = Section(
+    name="decision_log", model=DecisionLogSettings, check=_check_url, default=DecisionLogSettings()
+)
+
+
+def decision_log_url(file: Configuration) -> str:
+    """The database URL of the decision log, its path absolute."""
+    url = file.require(DECISION_LOG).url
+    if url is None:
+        return f"sqlite:///{file.data_dir.absolute() / DATABASE_NAME}"
+    return file.resolve_sqlite_url(url)

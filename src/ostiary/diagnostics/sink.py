@@ -1,0 +1,135 @@
+"""Where a door puts its records. It never waits: they are sampled at once, and written and sent by a thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
+
+import structlog
+
+from ostiary.decision.verdict import VerdictLabel
+from ostiary.diagnostics.outlet import Outlet
+from ostiary.diagnostics.record_json import compose
+from ostiary.diagnostics.redaction import redact_bytes
+from ostiary.diagnostics.subjects import SubjectMask, load_subject_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ostiary.diagnostics.record import DecisionRecord
+    from ostiary.diagnostics.settings import DecisionLogSettings
+
+CAPACITY: Final = 10_000
+_LINGER_SECONDS: Final = 0.02
+_CRC_VALUES: Final = 2**32
+
+_decisions = structlog.get_logger("ostiary.decision")
+_log = structlog.get_logger(__name__)
+
+
+def _nobody_counts(_records: int) -> None:
+    return
+
+
+class RecordSink:
+    """Takes records from any thread; sends each to the writer and logs one line of it.
+
+    A sampled-away allow costs a hash. What is kept waits in memory until the thread, which begins with the first of
+    them, has masked its subject, bounded and written it.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path | None,
+        settings: DecisionLogSettings,
+        dropped: Callable[[int], None] = _nobody_counts,
+        capacity: int = CAPACITY,
+    ) -> None:
+        """Make a sink.
+
+        Args:
+            data_dir: where the writer listens and the subjects' key lies; None: only the lines are written.
+            settings: of `decision_log`.
+            dropped: told how many records were lost: the queue was full, or no writer took them.
+            capacity: how many records may wait.
+
+        Raises:
+            OSError: there is no key for subjects and none can be made.
+        """
+        self._mask = None if settings.show_subjects else SubjectMask(load_subject_key(data_dir)).name
+        self._outlet = None if data_dir is None else Outlet(data_dir)
+        self._threshold = int(settings.sample_allows * _CRC_VALUES)
+        self._dropped = dropped
+        self._capacity = capacity
+        self._refused: deque[DecisionRecord] = deque()
+        self._allowed: deque[DecisionRecord] = deque()
+        self._lock = Lock()
+        self._filled = Event()
+        self._closing = Event()
+        self._thread: Thread | None = None
+
+    def send(self, record: DecisionRecord) -> None:
+        """Take a record, or drop it; at once, whatever the writer does."""
+        is_allow = record.verdict is VerdictLabel.ALLOW
+        if is_allow and crc32(record.reference.encode("utf-8", "surrogatepass")) >= self._threshold:
+            return
+        lost = 0
+        with self._lock:
+            if len(self._refused) + len(self._allowed) >= self._capacity:
+                lost = 1
+                if is_allow or not self._allowed:
+                    self._dropped(lost)
+                    return
+                self._allowed.popleft()
+            (self._allowed if is_allow else self._refused).append(record)
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="decision records", daemon=True)
+                self._thread.start()
+        if lost:
+            self._dropped(lost)
+        if not self._filled.is_set():
+            self._filled.set()
+
+    def close(self, timeout_seconds: float = 2.0) -> None:
+        """Send what waits, for at most so long, and stop."""
+        self._closing.set()
+        self._filled.set()
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_seconds)
+        self._dropped(len(self._refused) + len(self._allowed))
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._filled.wait()
+            # One wake-up for all that comes within a moment: waking a thread costs the request path more than a record.
+            self._closing.wait(_LINGER_SECONDS)
+            self._filled.clear()
+            self._drain()
+        self._drain()
+        if self._outlet is not None:
+            self._outlet.close()
+
+    def _drain(self) -> None:
+        while True:
+            with self._lock:
+                waiting = self._refused or self._allowed
+                if not waiting:
+                    return
+                record = waiting.popleft()
+            try:
+                self._deliver(record)
+            except Exception as error:  # noqa: BLE001 - a record that cannot be written must not end the thread
+                self._dropped(1)
+                _log.warning("a decision record was lost", reference=record.reference, error=type(error).__name__)
+
+    def _deliver(self, record: DecisionRecord) -> None:
+        found, data = compose(record, self._mask)
+        if self._outlet is not None and not self._outlet.offer(redact_bytes(data)):
+            self._dropped(1)
+        write = _decisions.warning if record.verdict is VerdictLabel.UNAVAILABLE else _decisions.info
+        write("decision", **found)
