@@ -27,6 +27,7 @@ from ostiary.config import (
 )
 from ostiary.config.settings import LATER_HINT, NOT_IN_THIS_VERSION, refused
 from ostiary.decision.routes import BothPresent, McpPaths
+from ostiary.diagnostics.settings import OPERATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,8 +127,14 @@ class GatewaySettings(Settings):
         return None if paths is None else McpPaths(base=paths.base, stage=paths.stage)
 
 
-def _check(gateway: GatewaySettings, _: Configuration) -> Iterator[Complaint]:
+def _check(gateway: GatewaySettings, file: Configuration) -> Iterator[Complaint]:
     yield from refuse_insecure_http(gateway.public_url, ("gateway", "public_url"), allow_insecure_http=False)
+    if gateway.listen is not None and OPERATOR.name not in file.broken and file.find(OPERATOR) is None:
+        yield Complaint(
+            path=("operator",),
+            what="is missing",
+            hint="Where the gateway runs, operators need `listen` and `token`: `ostiary secret new PATH` makes one.",
+        )
 
 
 GATEWAY = Section(name="gateway", model=GatewaySettings, check=_check)

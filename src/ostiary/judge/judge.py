@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from ostiary.decision.facts import Door
 from ostiary.decision.reasons import Reason
 from ostiary.decision.refusal import Refusal, refuse
 from ostiary.decision.verdict import ALLOW, Deny, Verdict
-from ostiary.judge.recording import Told, compose_record
+from ostiary.judge.recording import compose_record
 from ostiary.oauth.credentials import parse_credentials
 from ostiary.plugins.chain import link_chain
 from ostiary.plugins.drivers import Walked, drive, walk
 from ostiary.plugins.exchange import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from ostiary.authorities import Clocks, Told
     from ostiary.decision.facts import RequestFacts
     from ostiary.decision.routes import Route
     from ostiary.diagnostics.record import DecisionRecord
@@ -46,13 +46,9 @@ class Asked(Protocol):
         """Ask. `deadline` in monotonic seconds; nothing is raised for an authority that is away."""
         ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
-    """`wall` in seconds since the epoch, `monotonic` in seconds since whenever."""
-
-    wall: Callable[[], float]
-    monotonic: Callable[[], float]
+    async def aclose(self) -> None:
+        """Give up what is being asked."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +110,7 @@ class Judge:
                 walked = await self._walk(facts, found, now, conversation)
                 verdict = walked.verdict
             except Exception as error:  # noqa: BLE001 - the one exit: whatever fails here, nothing is let through
-                _log.error("judge failed", reference=facts.reference, error=type(error).__name__)  # noqa: TRY400
+                _log.error("judge failed", reference=facts.reference, error=type(error).__name__)
                 verdict = Deny(Reason.JUDGE_FAILED, note=type(error).__name__)
         record = compose_record(
             facts,
@@ -127,6 +123,19 @@ class Judge:
         )
         refusal = refuse(verdict, route=found, path=facts.path) if isinstance(verdict, Deny) else None
         return Decision(verdict=verdict, refusal=refusal, record=record, route=found, walked=walked)
+
+    def refuse_target(self, facts: RequestFacts) -> Decision:
+        """The decision of a door whose application might read the target differently; nobody is asked."""
+        verdict = Deny(Reason.TARGET_NOT_CANONICAL)
+        now = self._clocks.wall()
+        record = compose_record(facts, route=None, verdict=verdict, walked=None, told=None, time=now, seconds=0.0)
+        return Decision(
+            verdict=verdict, refusal=refuse(verdict, route=None, path=facts.path), record=record, route=None
+        )
+
+    async def aclose(self) -> None:
+        """Give up what is being asked and close every connection to an authority."""
+        await self._asked.aclose()
 
     def _find(self, facts: RequestFacts, route: str | None) -> Route | None:
         if route is not None:
