@@ -1,0 +1,58 @@
+"""Files in `data_dir`: private, replaced by renaming, locked by one supervisor."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from ostiary.gateway.faults import StartFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PRIVATE_DIRECTORY: Final = 0o700
+_PRIVATE_FILE: Final = 0o600
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory, and it nobody else's.
+
+    Raises:
+        StartFault: it cannot be made, or is somebody else's.
+    """
+    try:
+        directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        directory.chmod(_PRIVATE_DIRECTORY)
+    except OSError as error:
+        raise StartFault(f"{directory} cannot be used: {error.strerror}") from None
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all. Envoy notices renames, and nothing else."""
+    beside = path.with_name(path.name + ".tmp")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    beside.replace(path)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a lock while the block runs. It is the kernel's, so it ends with the process, however that ends.
+
+    Raises:
+        StartFault: another process holds it.
+    """
+    # A second Envoy on the same files would take the first one's admin socket over without a word.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartFault(f"already running: another process holds {path}") from None
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,86 @@
+"""Envoy's files, rendered: pure functions from a plan to JSON.
+
+`bootstrap`, `lds`, `rds` and `cds` are what Envoy runs on; `self_contained` is all of it in one file, which
+`envoy --mode validate` can judge before anything is renamed into place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ostiary.gateway.render.bootstrap import frame, workers
+from ostiary.gateway.render.clusters import CLUSTER_KIND, upstream_cluster, upstream_name
+from ostiary.gateway.render.listener import LISTENER_KIND, listener, routes_watched
+from ostiary.gateway.render.routes import ROUTES_KIND, route_configuration
+from ostiary.gateway.render.tree import Tree, to_text, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ostiary.decision.routes import Route
+    from ostiary.gateway.plan import Plan
+
+__all__ = ["Tree", "bootstrap", "cds", "lds", "rds", "self_contained", "to_text"]
+
+
+def bootstrap(plan: Plan) -> Tree:
+    """What Envoy is started with; the rest is read from `lds.yaml` and `cds.yaml` in the plan's folder, and watched."""
+
+    def watched(name: str) -> Tree:
+        return {"resource_api_version": "V3", "path_config_source": {"path": str(plan.envoy_dir / name)}}
+
+    return {
+        **frame(plan),
+        "dynamic_resources": {"cds_config": watched("cds.yaml"), "lds_config": watched("lds.yaml")},
+        "static_resources": {"clusters": workers(plan)},
+    }
+
+
+def lds(generation: int, plan: Plan) -> Tree:
+    """The listener. Write it only when its resources differ: a change drains connections."""
+    rendered = listener(plan, routes_watched(str(plan.envoy_dir / "rds.yaml")))
+    return _discovered(generation, [typed(LISTENER_KIND, **rendered)])
+
+
+def rds(generation: int, routes: Iterable[Route]) -> Tree:
+    """The routes; the generation is in the name of each one that is judged."""
+    return _discovered(generation, [typed(ROUTES_KIND, **route_configuration(generation, routes))])
+
+
+def cds(generation: int, routes: Iterable[Route], trusted_ca: Path | None = None) -> Tree:
+    """The upstreams.
+
+    Raises:
+        ValueError: an `https` upstream, and no `trusted_ca`.
+    """
+    return _discovered(generation, [typed(CLUSTER_KIND, **cluster) for cluster in _upstreams(routes, trusted_ca)])
+
+
+def self_contained(generation: int, plan: Plan) -> Tree:
+    """The same listener, routes and clusters in one file.
+
+    Raises:
+        ValueError: an `https` upstream, and no `trusted_ca`.
+    """
+    routing = {"route_config": route_configuration(generation, plan.routes)}
+    return {
+        **frame(plan),
+        "static_resources": {
+            "listeners": [listener(plan, routing)],
+            "clusters": [*workers(plan), *_upstreams(plan.routes, plan.trusted_ca)],
+        },
+    }
+
+
+def _upstreams(routes: Iterable[Route], trusted_ca: Path | None) -> list[Tree]:
+    return [
+        upstream_cluster(upstream_name(route.name), route.edge.upstream, trusted_ca)
+        for route in sorted(routes, key=lambda route: route.name)
+        if route.edge is not None
+    ]
+
+
+def _discovered(generation: int, resources: list[Tree]) -> Tree:
+    """A file of file-based xDS; its version comes back in Envoy's statistics."""
+    return {"version_info": str(generation), "resources": resources}

@@ -1,0 +1,104 @@
+"""Headers that clients must not send, that upstreams must not see, that answers must not show.
+
+The expressions are those of `decision.headers`, in pieces: RE2 programs over 100 instructions are refused. Envoy hands
+names over in lower case.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ostiary.gateway.render.replies import header
+from ostiary.gateway.render.tree import literal, typed
+
+if TYPE_CHECKING:
+    from ostiary.gateway.render.tree import Node, Tree
+
+MANAGED: Final = (
+    r"x[^a-z0-9]+bkapi[^a-z0-9]+(jwt|app|user|request|error).*",
+    r"x[^a-z0-9]+(ostiary|envoy|forwarded|original|rewrite|real)([^a-z0-9]+.*)?",
+    r"x[^a-z0-9]+request[^a-z0-9]+id",
+    # X-Bkapi-Authorization misspelt, in either gap; the right spelling is a credential.
+    r"x([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*bkapi[^a-z0-9]+authorization",
+    r"x-bkapi([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*authorization",
+)
+MANAGED_EXACT: Final = ("forwarded", "true-client-ip", "x-client-ip")
+_TRAILERS: Final = r"x[^a-z0-9]+(bkapi|ostiary|envoy|forwarded|request)([^a-z0-9]+.*)?"
+
+PEER: Final = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
+# Filter state is the only place that neither client nor upstream can write to.
+REFERENCE_STATE: Final = "ostiary.reference"
+
+
+def early_header_mutation() -> Tree:
+    """Removed before even the route matcher looks."""
+    removals = [*(_remove_matching(pattern) for pattern in MANAGED), *(_remove(name) for name in MANAGED_EXACT)]
+    return {
+        "name": "ostiary.clear",
+        "typed_config": typed(
+            "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=removals
+        ),
+    }
+
+
+def edge() -> Tree:
+    """First in, last out: what the decision service may trust, and what every answer, Envoy's own too, must say."""
+    return _mutation(
+        request_mutations=[_write("x-ostiary-route", "%ROUTE_NAME%"), _write("x-ostiary-peer", PEER)],
+        request_trailers_mutations=[_remove_matching(_TRAILERS), _remove("authorization"), _remove("forwarded")],
+        response_trailers_mutations=[_remove("x-bkapi-jwt")],
+        response_mutations=[
+            _remove("server"),
+            _remove("x-powered-by"),
+            _remove("x-bkapi-jwt"),
+            _remove_prefixed("x-envoy-"),
+            _remove_prefixed("x-ostiary-"),
+            _remove("x-request-id"),
+            # Empty where the request was refused before a filter ran: then the second one counts.
+            _add("x-request-id", f"%FILTER_STATE({REFERENCE_STATE}:PLAIN)%"),
+            _add("x-request-id", "%UNIQUE_ID%"),
+            # Not %UNIQUE_ID% again, which would be another id.
+            _write("x-bkapi-request-id", "%RESPONSE_HEADER(X-REQUEST-ID)%"),
+        ],
+    )
+
+
+def strip(scheme: str) -> Tree:
+    """After the decision, before the upstream: who asked, by our word; nothing of what we told each other."""
+    return _mutation(
+        request_mutations=[
+            _write("x-forwarded-for", PEER),
+            _write("x-forwarded-proto", literal(scheme)),
+            _remove_prefixed("x-ostiary-"),
+            _remove_prefixed("x-envoy-"),
+        ]
+    )
+
+
+def strip_one(name: str) -> Tree:
+    """A filter of its own for a header that some routes keep."""
+    return _mutation(request_mutations=[_remove(name)])
+
+
+def _mutation(**mutations: Node) -> Tree:
+    return typed("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", mutations=mutations)
+
+
+def _write(name: str, value: str) -> Tree:
+    return {"append": header(name, value)}
+
+
+def _add(name: str, value: str) -> Tree:
+    return {"append": header(name, value, "ADD_IF_ABSENT")}
+
+
+def _remove(name: str) -> Tree:
+    return {"remove": name}
+
+
+def _remove_prefixed(prefix: str) -> Tree:
+    return {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
+
+
+def _remove_matching(pattern: str) -> Tree:
+    return {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": pattern}}}}

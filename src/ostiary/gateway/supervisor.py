@@ -1,0 +1,293 @@
+"""The supervisor: owns generations; starts, keeps and drains Envoy and the workers, replaces what they run on."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from ostiary.gateway import discovery, files, render
+from ostiary.gateway.admin import ACTIVE_REQUESTS, RDS_VERSION, Admin
+from ostiary.gateway.children import Backoff
+from ostiary.gateway.envoy import Envoy, check_port, find_binary, validate
+from ostiary.gateway.faults import Log, StartFault
+from ostiary.gateway.plan import check_sockets, restart_needed, with_trust
+from ostiary.gateway.workers import Workers
+from ostiary.judge.generations import Load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from ostiary.gateway.edge import EdgeLine
+    from ostiary.gateway.plan import Plan
+
+_POLL_SECONDS: Final = 0.02
+_READY_SECONDS: Final = 30.0
+# Together below the 15 s within which `serve` ends: drain, Envoy's end, the workers' end.
+_DRAIN_SECONDS: Final = 12.0
+_END_SECONDS: Final = 1.0
+_KEPT_GENERATIONS: Final = 2
+_FORGET_SECONDS: Final = 30.0
+_START_FAILED: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """A new generation is in force.
+
+    Attributes:
+        notes: what the operator should know: connections are being drained, a key needs a restart.
+    """
+
+    generation: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotReloaded:
+    """Nothing changed, and why."""
+
+    errors: str
+
+
+class Gateway:
+    """Envoy and its decision workers while the block runs.
+
+    Entering starts everything and waits until requests are served; leaving drains and ends within 15 s. What ends in
+    between is started again. One thread's event loop owns it: when that thread ends, the processes do.
+
+    Args:
+        plan: what to serve.
+        worker_command: a decision worker's; `--data-dir D --index I --control-fd N` is appended. It loads what it is
+            told to, and binds `D/decision-I.sock` and `D/metadata-I.sock` before it says so the first time.
+        configuration: the bytes that the plan was made of; workers read a copy of them.
+        origin: the file that they came from; relative paths in it stay relative to it.
+        on_edge_line: gets every refusal that Envoy sent, in the event loop; must not raise.
+        log: what happens to the processes, and Envoy's own log.
+
+    Raises:
+        StartFault: on entering; everything that was started has been ended again.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        worker_command: Sequence[str],
+        configuration: bytes,
+        origin: Path,
+        on_edge_line: Callable[[EdgeLine], None],
+        log: Log,
+    ) -> None:
+        self._plan = plan
+        self._configuration = configuration
+        self._origin = origin
+        self._on_edge_line = on_edge_line
+        self._log = log
+        self._admin = Admin(plan.admin_socket)
+        self._workers = Workers(plan.workers, worker_command, plan.data_dir, log)
+        self._binary = plan.binary
+        self._envoy: Envoy | None = None
+        self._fault: str | None = None
+        self._last_number = 1
+        self._generations = [1]
+        self._reloading = asyncio.Lock()
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._plan.listen
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def generation(self) -> int:
+        """The number of the configuration in force; 1 at the start."""
+        return self._generations[-1]
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the configuration in force: a file event with the same bytes is no reload."""
+        return hashlib.sha256(self._configuration).digest()
+
+    @property
+    def pids(self) -> tuple[int | None, ...]:
+        """Envoy's process, then the workers'; None where one is about to be started again."""
+        return (None if self._envoy is None else self._envoy.pid, *self._workers.pids)
+
+    async def ready(self) -> bool:
+        """Whether requests are judged: Envoy is live with the current routes, and a worker can judge by them."""
+        if self._workers.alive == 0 or not await self._admin.is_live():
+            return False
+        shown = (await self._admin.stats(RDS_VERSION)).get(RDS_VERSION)
+        current = {self.generation, self._last_number} if self._reloading.locked() else {self.generation}
+        return shown in {str(number) for number in current}
+
+    async def reload(self, configuration: bytes, plan: Plan) -> Reloaded | NotReloaded:
+        """Put a new configuration in force without losing a request, or change nothing and say why."""
+        async with self._reloading:
+            old, (plan, notes) = self._plan, restart_needed(self._plan, plan)
+            try:
+                plan = with_trust(plan)
+            except StartFault as fault:
+                return NotReloaded(errors=str(fault))
+            self._last_number += 1
+            number = self._last_number
+            if (errors := await self._validate(number, plan)) is not None:
+                return NotReloaded(errors=errors)
+            if refusals := await self._workers.load(self._copy(number, configuration)):
+                self._forget(number)
+                return NotReloaded(errors="\n".join(refusals))
+            if (why := await discovery.replace((self.generation, old), (number, plan), self._admin)) is not None:
+                self._forget(number)
+                return NotReloaded(errors=why)
+            self._plan, self._configuration = plan, configuration
+            self._generations.append(number)
+            if len(self._generations) > _KEPT_GENERATIONS:
+                # Requests that Envoy matched before the routes changed are still judged by the older one.
+                asyncio.get_running_loop().call_later(_FORGET_SECONDS, self._forget, self._generations.pop(0))
+            if discovery.changes_listener(old, plan):
+                notes = (*notes, "the listener changed: open connections are drained, streams end within 60 s")
+            return Reloaded(generation=number, notes=notes)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        check_sockets(self._plan)
+        files.make_private(self._plan.data_dir)
+        stack.enter_context(files.held(self._plan.data_dir / "gateway.lock"))
+        self._binary = find_binary(self._plan.binary)
+        self._plan = plan = with_trust(self._plan)
+        for folder in (plan.envoy_dir, self._copies):
+            shutil.rmtree(folder, ignore_errors=True)  # what an earlier run left
+            files.make_private(folder)
+        if (errors := await self._validate(1, plan)) is not None:
+            raise StartFault(errors)
+        check_port(plan.listen)
+        stack.push_async_callback(self._workers.stop, _END_SECONDS)
+        await self._workers.start(self._copy(1, self._configuration))
+        discovery.write_all(1, plan)
+        keeping = asyncio.create_task(self._keep_envoy(self._binary))
+        stack.push_async_callback(self._stop_envoy, keeping)
+        await self._until_ready()
+
+    async def _until_ready(self) -> None:
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                while not await self.ready():
+                    if self._fault is not None:
+                        raise StartFault(self._fault)
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            raise StartFault("Envoy was not ready in time; its log says why") from None
+
+    async def _keep_envoy(self, binary: Path) -> None:
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff()
+        while True:
+            began = clock()
+            self._fault = None
+            try:
+                self._envoy = await Envoy.start(binary, self._plan, log=self._log, on_edge_line=self._on_edge_line)
+                self._fault = await self._envoy.wait()
+            except OSError as error:  # no process to be had
+                self._fault = f"Envoy could not be started: {error}"
+            self._envoy = None
+            pause = backoff.after(clock() - began)
+            self._log("error", "envoy ended", why=self._fault, again_in_seconds=pause)
+            await asyncio.sleep(pause)
+
+    async def _stop_envoy(self, keeping: asyncio.Task[None]) -> None:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+        if self._envoy is not None:
+            try:
+                await self._drain()
+            finally:
+                await self._envoy.stop(_END_SECONDS)
+
+    async def _drain(self) -> None:
+        """Refuse new connections, and wait for what is being answered; twice, for one that was just arriving."""
+        await self._admin.drain_listeners()
+        idle = 0
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while idle < 2:  # noqa: PLR2004 - see above
+                    active = (await self._admin.stats(ACTIVE_REQUESTS)).get(ACTIVE_REQUESTS, "0")
+                    idle = idle + 1 if active == "0" else 0
+                    await asyncio.sleep(2 * _POLL_SECONDS)
+        except TimeoutError:
+            self._log("warning", "requests were still running when the gateway had to end")
+
+    @property
+    def _copies(self) -> Path:
+        return self._plan.data_dir / "generations"
+
+    def _copy(self, number: int, configuration: bytes) -> Load:
+        """References, never secrets: workers resolve those themselves."""
+        path = self._copies / f"{number}.yaml"
+        files.replace(path, configuration)
+        return Load(number=number, path=str(path), origin=str(self._origin))
+
+    def _forget(self, number: int) -> None:
+        self._workers.forget(number)
+        (self._copies / f"{number}.yaml").unlink(missing_ok=True)
+
+    async def _validate(self, number: int, plan: Plan) -> str | None:
+        file = plan.data_dir / "validate.yaml"
+        files.replace(file, render.to_text(render.self_contained(number, plan)).encode("ascii"))
+        try:
+            return await validate(find_binary(self._binary), file)
+        finally:
+            file.unlink()
+
+
+async def run(gateway: Gateway, *, announce: Callable[[], None], log: Log) -> int:
+    """Serve until SIGTERM or SIGINT; a second one hurries the drain.
+
+    Args:
+        announce: called once, when requests are served.
+        log: gets the reason where it did not start.
+
+    Returns:
+        The exit code: 0 after a signal, 2 if it did not start.
+    """
+
+    async def serve() -> None:
+        async with gateway:
+            announce()
+            await asyncio.get_running_loop().create_future()  # until cancelled
+
+    serving = asyncio.create_task(serve())
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, serving.cancel)
+    try:
+        await asyncio.wait([serving])
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        return 0
+    except StartFault as fault:
+        log("error", "the gateway did not start", why=str(fault))
+        return _START_FAILED
+    raise AssertionError("serving ended without being told to")

@@ -1,0 +1,213 @@
+"""Decision workers: started by a command line that is handed in, told generations, started again when they end.
+
+While none is there, Envoy answers 503: requests fail closed, never open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Final
+
+from ostiary.gateway.children import Backoff, end, spawn
+from ostiary.gateway.faults import Log, StartFault
+from ostiary.judge.generations import Drain, Forget, Load, Loaded, Message, Refused, parse_line, to_line
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_LOAD_SECONDS: Final = 30.0
+_END_SECONDS: Final = 1.0  # between the last word and the end
+_LINE_BYTES: Final = 1 << 20  # errors of a large file
+
+
+class Workers:
+    """As many workers as the plan says, all with the same generations.
+
+    Args:
+        count: how many.
+        command: of one worker; `--data-dir`, `--index` and `--control-fd` are appended.
+        data_dir: where worker `i` binds `decision-{i}.sock` and `metadata-{i}.sock`.
+        log: lives and deaths.
+    """
+
+    def __init__(self, count: int, command: Sequence[str], data_dir: Path, log: Log) -> None:
+        self._workers = [_Worker(index, (*command, "--data-dir", str(data_dir)), log) for index in range(count)]
+        self._loads: list[Load] = []
+        self._log = log
+        self._lives: list[asyncio.Task[None]] = []
+        self._draining = asyncio.Event()
+
+    @property
+    def alive(self) -> int:
+        """How many can judge by the newest generation."""
+        return sum(1 for worker in self._workers if self._loads and self._loads[-1].number in worker.loaded)
+
+    @property
+    def pids(self) -> tuple[int | None, ...]:
+        """The processes, by index; None where one is about to be started again."""
+        return tuple(worker.pid for worker in self._workers)
+
+    async def start(self, load: Load) -> None:
+        """Start all, and wait until each can judge by the first generation.
+
+        Raises:
+            StartFault: one refused it, ended, or took too long.
+        """
+        self._loads.append(load)
+        answers = [worker.expect(load.number) for worker in self._workers]
+        self._lives = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
+        errors = await _answered(answers)
+        if errors:
+            raise StartFault("\n".join(errors))
+
+    async def load(self, load: Load) -> tuple[str, ...]:
+        """Have every worker load a generation; empty if all that live did, otherwise the reasons, and nothing changes.
+
+        A worker that is about to be started again is told when it is.
+        """
+        self._loads.append(load)
+        told = [worker for worker in self._workers if worker.is_connected]
+        answers = [worker.expect(load.number) for worker in told]
+        for worker in told:
+            worker.tell(load)
+        errors = await _answered(answers) if told else ("no decision worker is alive",)
+        if errors:
+            self.forget(load.number)
+        return errors
+
+    def forget(self, number: int) -> None:
+        """Nobody asks by this generation any more."""
+        self._loads[:] = [load for load in self._loads if load.number != number]
+        for worker in self._workers:
+            worker.loaded.discard(number)
+            if worker.is_connected:
+                worker.tell(Forget(number=number))
+
+    async def stop(self, seconds: float) -> None:
+        """Let all finish what they judge; who has not ended after `seconds` is killed."""
+        self._draining.set()
+        for worker in self._workers:
+            worker.tell(Drain())
+        if self._lives:
+            _, late = await asyncio.wait(self._lives, timeout=seconds)
+            for life in late:
+                life.cancel()
+            await asyncio.wait(self._lives)
+
+    async def _keep(self, worker: _Worker) -> None:
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff()
+        while not self._draining.is_set():
+            began = clock()
+            try:
+                status: object = await worker.live(self._loads)
+            except OSError as error:  # no process or no socket to be had
+                status = error
+            if self._draining.is_set():
+                return
+            pause = backoff.after(clock() - began)
+            self._log("error", "decision worker ended", index=worker.index, status=str(status), again_in_seconds=pause)
+            await asyncio.sleep(pause)
+
+
+class _Worker:
+    """One worker, through all of its lives."""
+
+    def __init__(self, index: int, command: Sequence[str], log: Log) -> None:
+        self.index = index
+        self.loaded: set[int] = set()
+        self._command = command
+        self._log = log
+        self._process: Process | None = None
+        self._control: asyncio.StreamWriter | None = None
+        self._expected: dict[int, asyncio.Future[str]] = {}
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
+    def is_connected(self) -> bool:
+        return self._control is not None
+
+    def expect(self, number: int) -> asyncio.Future[str]:
+        """What the worker will say of a generation: "" for loaded, otherwise why not."""
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._expected[number] = future
+        return future
+
+    def tell(self, message: Message) -> None:
+        if self._control is not None:
+            self._control.write(to_line(message))
+
+    async def live(self, loads: Sequence[Load]) -> int:
+        """Start the process, tell it the generations before it binds, listen until it ends; its status."""
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._process = process = await spawn(
+                    (*self._command, "--index", str(self.index), "--control-fd", str(theirs.fileno())),
+                    pass_fds=[theirs.fileno()],
+                )
+            try:
+                reader, self._control = await asyncio.open_unix_connection(sock=ours, limit=_LINE_BYTES)
+                newest = loads[-1].number
+                for load in loads:
+                    self.tell(load)
+                if await self._listen(reader, newest):
+                    self._over()
+                    await end(process, _END_SECONDS)
+            finally:
+                self._over()
+                await end(process, 0)
+                self._process = None
+        return process.returncode or 0
+
+    async def _listen(self, reader: asyncio.StreamReader, newest: int) -> bool:
+        """Until the worker closes its end; False if it says what is no message, or refuses what it was started for."""
+        try:
+            while line := await reader.readline():
+                message = parse_line(line)
+                if isinstance(message, Loaded):
+                    self.loaded.add(message.number)
+                    self._settle(message.number, "")
+                elif isinstance(message, Refused):
+                    asked = self._settle(message.number, message.errors)
+                    if not asked:
+                        self._log(
+                            "error", "decision worker refused a generation", index=self.index, errors=message.errors
+                        )
+                    if message.number == newest and not asked:
+                        return False
+        except ConnectionError:
+            return True
+        except ValueError:  # no message, or a line without an end
+            self._log("error", "decision worker said what is no message", index=self.index)
+            return False
+        return True
+
+    def _settle(self, number: int, errors: str) -> bool:
+        future = self._expected.pop(number, None)
+        if future is None or future.done():
+            return False
+        future.set_result(errors)
+        return True
+
+    def _over(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        self._control = None
+        self.loaded.clear()
+        for number in tuple(self._expected):
+            self._settle(number, f"decision worker {self.index} ended before it was ready")
+
+
+async def _answered(answers: Sequence[asyncio.Future[str]]) -> tuple[str, ...]:
+    """All answers, equal ones once; a worker that says nothing in time has not loaded."""
+    _, silent = await asyncio.wait(answers, timeout=_LOAD_SECONDS)
+    for answer in silent:
+        answer.set_result("a decision worker did not load its generation in time")
+    return tuple(dict.fromkeys(errors for errors in (answer.result() for answer in answers) if errors))
