@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ostiary.decision.reasons import Reason
 
 
-def edge_record(  # noqa: PLR0913 - the columns of an access line
+def edge_record(
     *,
     reference: str,
     time: float,

@@ -25,7 +25,7 @@ OTHER: Final = "other"
 _MAX_CHILDREN: Final = 2_000
 # From a hit in memory to an authority that has used up `decision_timeout`.
 BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-BREAKER_STATES: Final = {"closed": 0, "half-open": 1, "open": 2}
+BREAKER_STATES: Final = {"closed": 0, "probing": 1, "open": 2}
 
 
 class Counts:
@@ -109,10 +109,10 @@ class Metrics(Collector):
             self._cache_events.add((authority, event))
 
     def breaker(self, authority: str, state: str) -> None:
-        """A breaker is now `closed`, `half-open` or `open`; shown as 0, 1, 2."""
+        """A breaker is now `closed`, `probing` or `open`; shown as 0, 1, 2."""
         with self._lock:
             if authority in self._breakers or len(self._breakers) < _MAX_CHILDREN:
-                self._breakers[authority] = BREAKER_STATES[state.replace("_", "-")]
+                self._breakers[authority] = BREAKER_STATES.get(state, 1)
 
     def dropped(self, records: int = 1) -> None:
         """Records were lost on their way to the log."""
@@ -156,7 +156,7 @@ class Metrics(Collector):
         if self._cache_entries is not None:
             yield GaugeMetricFamily("ostiary_cache_entries", "Entries in the token cache.", self._cache_entries())
         breakers = GaugeMetricFamily(
-            "ostiary_breaker_state", "0 closed, 1 half-open, 2 open: nobody is asked.", labels=("authority",)
+            "ostiary_breaker_state", "0 closed, 1 probing, 2 open: nobody is asked.", labels=("authority",)
         )
         for authority, state in self._breakers.items():
             breakers.add_metric((authority,), state)

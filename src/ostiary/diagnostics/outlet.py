@@ -33,7 +33,7 @@ class Outlet:
                 peer.send(data)
             except BlockingIOError:
                 left = deadline - time.monotonic()
-                if left <= 0 or not select.select((), (peer,), (), left)[1]:
+                if left <= 0 or not _is_writable(peer, left):
                     self._stalled = True
                     return False
             except OSError:  # the reader has gone; perhaps another is there
@@ -59,3 +59,9 @@ class Outlet:
             return None
         self._peer = peer
         return peer
+
+
+def _is_writable(peer: socket.socket, seconds: float) -> bool:
+    ready = select.poll()
+    ready.register(peer, select.POLLOUT)
+    return bool(ready.poll(seconds * 1000))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _SHAPES: Final = (
     # RFC 7468, whole or cut off; in JSON a line end is an escape.
     _Shape(("private key-",), re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:[A-Za-z0-9+/=\s]|\\[nr])*")),
 )
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _SECRET_KEYS: Final = frozenset(
     {
         "authorization",
@@ -82,34 +84,43 @@ def redact_bytes(data: bytes) -> bytes:
 
 def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """For structlog, before rendering: members with a credential's name lose their value, whatever it is."""
-    return {name: REDACTED if _names_secret(name) else _redact_value(value) for name, value in event.items()}
+    return {name: _redact_member(name, value) for name, value in event.items()}
 
 
-def redact_line(_logger: object, _method: str, line: str) -> str:
-    """For structlog, after rendering."""
-    return redact(line)
+def redact_line(_logger: object, _method: str, line: Any) -> str:
+    """For structlog, after rendering: the line, which a renderer before it made of the event."""
+    return redact(str(line))
 
 
 class RedactingFilter(logging.Filter):
     """For `logging`, on a handler: the message is put together and redacted before anything formats it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, changed."""
-        record.msg = redact(record.getMessage())
-        record.args = None
+        """Let every record pass, its message and its traceback redacted text."""
+        text = record.getMessage()
         if record.exc_info:
-            record.exc_text = redact(_PLAIN.formatException(record.exc_info))
+            text = f"{text}\n{_PLAIN.formatException(record.exc_info)}"
+        record.msg, record.args, record.exc_info, record.exc_text = redact(text), None, None, None
         return True
 
 
 _PLAIN: Final = logging.Formatter()
 
 
-def _names_secret(name: object) -> bool:
-    return isinstance(name, str) and name.lower().replace("-", "_") in _SECRET_KEYS
+def _redact_member(name: object, value: Any) -> Any:
+    if type(name) is str and _names_secret(name):
+        return REDACTED
+    return value if type(value) in _SCALARS else _redact_value(value)
+
+
+@lru_cache(maxsize=1024)
+def _names_secret(name: str) -> bool:
+    return name.lower().replace("-", "_") in _SECRET_KEYS
 
 
 def _redact_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: REDACTED if _names_secret(name) else _redact_value(inner) for name, inner in value.items()}
-    return [_redact_value(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _redact_member(name, inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [inner if type(inner) in _SCALARS else _redact_value(inner) for inner in value]
+    return value

@@ -26,7 +26,6 @@ CAPACITY: Final = 10_000
 _LINGER_SECONDS: Final = 0.02
 _CRC_VALUES: Final = 2**32
 
-_decisions = structlog.get_logger("ostiary.decision")
 _log = structlog.get_logger(__name__)
 
 
@@ -71,6 +70,8 @@ class RecordSink:
         self._filled = Event()
         self._closing = Event()
         self._thread: Thread | None = None
+        # Bound once: a logger that is bound at each line costs more than the line.
+        self._lines: structlog.typing.FilteringBoundLogger = structlog.get_logger("ostiary.decision").bind()
 
     def send(self, record: DecisionRecord) -> None:
         """Take a record, or drop it; at once, whatever the writer does."""
@@ -101,7 +102,8 @@ class RecordSink:
         thread = self._thread
         if thread is not None:
             thread.join(timeout_seconds)
-        self._dropped(len(self._refused) + len(self._allowed))
+        if left := len(self._refused) + len(self._allowed):
+            self._dropped(left)
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -131,5 +133,5 @@ class RecordSink:
         found, data = compose(record, self._mask)
         if self._outlet is not None and not self._outlet.offer(redact_bytes(data)):
             self._dropped(1)
-        write = _decisions.warning if record.verdict is VerdictLabel.UNAVAILABLE else _decisions.info
+        write = self._lines.warning if record.verdict is VerdictLabel.UNAVAILABLE else self._lines.info
         write("decision", **found)
