@@ -4,55 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.diagnostics.records import made, records
 
-from ostiary.decision.facts import Door
-from ostiary.decision.reasons import Reason
-from ostiary.decision.routes import Disclosure
 from ostiary.decision.verdict import VerdictLabel
-from ostiary.diagnostics.record import DecisionRecord, RecordSource, visible
+from ostiary.diagnostics.record import DecisionRecord, visible
 from ostiary.diagnostics.record_json import MAX_RECORD_BYTES, RecordFault, compose, from_json, to_json
 from ostiary.plugins.drivers import Step, StepOutcome
 
-seconds = st.floats(min_value=0, max_value=4e9)
-wild = st.text(st.characters(), max_size=60)
-maybe = st.none() | wild
-steps = st.builds(Step, wild, st.sampled_from(StepOutcome), seconds, wild)
-records = st.builds(
-    DecisionRecord,
-    reference=wild,
-    time=seconds,
-    door=st.sampled_from(Door),
-    method=wild,
-    path=wild,
-    verdict=st.sampled_from(VerdictLabel),
-    status=st.integers(100, 599),
-    source=st.sampled_from(RecordSource),
-    reason=st.none() | st.sampled_from(Reason),
-    disclosure=st.none() | st.sampled_from(Disclosure),
-    route=maybe,
-    gateway=maybe,
-    resource=maybe,
-    peer=wild,
-    authority=maybe,
-    client_id=maybe,
-    subject=maybe,
-    token_digest=maybe,
-    token_type=maybe,
-    active=st.none() | st.booleans(),
-    exp=st.none() | st.floats(allow_nan=False, allow_infinity=False),
-    scopes=st.lists(wild, max_size=5).map(tuple),
-    claims=st.lists(wild, max_size=5).map(tuple),
-    audience=st.none() | st.lists(wild, max_size=5).map(tuple),
-    cache=maybe,
-    authority_seconds=st.none() | seconds,
-    total_seconds=seconds,
-    steps=st.lists(steps, max_size=5).map(tuple),
-)
 huge = st.integers(0, 20_000)
 alphabet = st.sampled_from(["a", '"', "\\", "\x00", "\u202e", "é", "\U0001f511", "\ud800"])
 
@@ -185,17 +147,3 @@ def test_visible_text_is_printable_bounded_and_stays_as_it_is(text: str) -> None
     assert shown.isprintable()
     assert len(shown) <= 256
     assert visible(shown) == shown
-
-
-def made(**known: Any) -> DecisionRecord:
-    """A refusal with as little as there may be."""
-    facts: dict[str, Any] = {
-        "reference": "0b5fa3a0-6d5c-4c2c-8a53-0d0d2d0d1d11",
-        "time": 1_800_000_000.25,
-        "door": Door.GATEWAY,
-        "method": "GET",
-        "path": "/a",
-        "verdict": VerdictLabel.DENY,
-        "status": 403,
-    }
-    return DecisionRecord(**(facts | known))

@@ -31,6 +31,13 @@ class _Shape:
 
 
 _SHAPES: Final = (
+    # A parameter of a form or a query, a member of an object or its `repr`. First: what follows a scheme may hold one.
+    _Shape(
+        _SECRETS,
+        re.compile(
+            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*b?\\?[\"']?)[^\s\"'\\&,;}\])]+", re.IGNORECASE
+        ),
+    ),
     # A scheme and what follows it; a challenge (`Bearer realm="…"`) is none.
     _Shape(
         tuple([scheme + gap for scheme in ("bearer", "basic", "dpop") for gap in (" ", "\t", "%20", "\\t")]),
@@ -38,13 +45,6 @@ _SHAPES: Final = (
     ),
     # RFC 7519: a JWT begins with an object, `{"`, in base64url.
     _Shape(("eyj",), re.compile(r"()\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*")),
-    # A parameter of a form or a query, a member of an object or its `repr`.
-    _Shape(
-        _SECRETS,
-        re.compile(
-            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*b?\\?[\"']?)[^\s\"'\\&,;}\])]+", re.IGNORECASE
-        ),
-    ),
     # RFC 3986 §3.2.1: user information.
     _Shape(("://",), re.compile(r"(://)[^/\s\"'@\\]+(?=@)")),
     # RFC 7468, whole or cut off; in JSON a line end is an escape.
