@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from dataclasses import dataclass
@@ -77,7 +76,7 @@ class Authorities:
         self._flights: Flights[Asked] = Flights()
 
     @classmethod
-    def open(  # noqa: PLR0913  # the world, piece by piece
+    def open(  # the world, piece by piece
         cls,
         configuration: Configuration,
         *,
@@ -141,24 +140,22 @@ class Authorities:
         """
         place = self._find(question.authority)
         began = self._clocks.monotonic()
-        if not remember:
-            try:
-                async with asyncio.timeout(deadline - began):
-                    asked = await place.authority.ask(question.token, reference=reference, deadline=deadline)
-            except TimeoutError:
-                return self._out_of_time(CacheOutcome.NONE, began)
-            return Told(fact=asked.fact, cache=CacheOutcome.NONE, authority_seconds=asked.seconds)
-        key = place.keys.of(question.token)
-        recalled = self._recall(place, key)
-        if recalled is not None:
-            return recalled
-        epoch = self._cache.epoch  # what was asked before a purge is not shared with those who come after it
-        flight = self._flights.find((key, epoch))
-        outcome = CacheOutcome.MISS if flight is None else CacheOutcome.COALESCED
-        self._observer.cache_event(place.authority.name, outcome)
+        key: object = object()
+        outcome = CacheOutcome.NONE
+        flight = None
+        if remember:
+            token_key = place.keys.of(question.token)
+            recalled = self._recall(place, token_key)
+            if recalled is not None:
+                return recalled
+            # What was asked before a purge is not shared with those who come after it.
+            key = (token_key, self._cache.epoch)
+            flight = self._flights.find(key)
+            outcome = CacheOutcome.MISS if flight is None else CacheOutcome.COALESCED
+            self._observer.cache_event(place.authority.name, outcome)
         if flight is None:
-            fly = partial(self._fly, place, question.token, reference, deadline)
-            flight = self._flights.start((key, epoch), fly)
+            fly = partial(self._fly, place, question.token, reference=reference, deadline=deadline, remember=remember)
+            flight = self._flights.start(key, fly)
         try:
             landed = await wait_for(flight, seconds=deadline - self._clocks.monotonic())
         except FlightCancelledError:
@@ -192,7 +189,7 @@ class Authorities:
         return place
 
     def _recall(self, place: _Place, key: bytes) -> Told | None:
-        said = self._cache.find(key)
+        said = None if place.authority.is_disbelieved else self._cache.find(key)
         if said is None:
             return None
         if isinstance(said, Grant):
@@ -203,11 +200,11 @@ class Authorities:
         self._observer.cache_event(place.authority.name, CacheOutcome.INACTIVE_HIT)
         return Told(fact=said, cache=CacheOutcome.INACTIVE_HIT, authority_seconds=0.0)
 
-    async def _fly(self, place: _Place, token: RawToken, reference: str, deadline: float) -> Asked:
+    async def _fly(self, place: _Place, token: RawToken, *, reference: str, deadline: float, remember: bool) -> Asked:
         epoch = self._cache.epoch
         asked = await place.authority.ask(token, reference=reference, deadline=deadline)
         fact = asked.fact
-        if isinstance(fact, Unavailable) or epoch != self._cache.epoch:
+        if not remember or isinstance(fact, Unavailable) or epoch != self._cache.epoch:
             return asked
         said, ttl_seconds = (
             (fact.grant, self._ttls.ttl) if isinstance(fact, Active) else (fact, self._ttls.inactive_ttl)

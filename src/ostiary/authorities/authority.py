@@ -67,7 +67,7 @@ class AuthorityHealth:
 class Authority:
     """One authorization server, its connections and its breaker."""
 
-    def __init__(  # noqa: PLR0913  # what one consists of
+    def __init__(  # what one consists of
         self,
         name: str,
         settings: AnyServerSettings,
@@ -118,6 +118,11 @@ class Authority:
         self._last = (outcome, wall)
         self._observer.asked(self.name, outcome, seconds)
         return Asked(fact=fact, seconds=seconds)
+
+    @property
+    def is_disbelieved(self) -> bool:
+        """Whether it turned out to be a development server: nothing that it said counts, remembered or not."""
+        return self._issuer.is_disbelieved
 
     def health(self) -> AuthorityHealth:
         """What operators see."""

@@ -11,21 +11,26 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from sys import getsizeof
 from typing import TYPE_CHECKING, Final
 
 from ostiary.oauth.introspection import Grant, Inactive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ostiary.authorities.clocks import Clocks
     from ostiary.oauth.credentials import RawToken
 
 MIN_KEY_BYTES: Final = 32
 INACTIVE_SHARE: Final = 16
 MIN_INACTIVE_BYTES: Final = 64 * 1024
-# The key, the entry, its numbers and its place in the dictionary: measured, and held to it by a test.
-ENTRY_BYTES: Final = 480
+# An entry without its strings: key, numbers, place in the dictionary. Measured, and held to it by a test.
+INACTIVE_BYTES: Final = 380
+GRANT_BYTES: Final = 520
+MAX_SHARED: Final = 64
+MAX_SHARED_BYTES: Final = 2048
 
 Said = Grant | Inactive
 
@@ -88,6 +93,8 @@ class TokenCache:
         self._clocks = clocks
         self._good = _Shelf()
         self._inactive = _Shelf()
+        self._claims = _Shared()
+        self._scopes = _Shared()
         self.epoch = 0
         self.resize(max_bytes)
 
@@ -117,16 +124,14 @@ class TokenCache:
 
     def put(self, key: bytes, answer: Said, *, authority: str, ttl_seconds: float) -> None:
         """Remember an answer for `ttl_seconds` or until `exp`, whichever is sooner; not at all if that is now."""
-        if isinstance(answer, Grant):
-            shelf, expires_at = self._good, answer.expires_at
-        else:
-            shelf, expires_at = self._inactive, None
-        lasts = ttl_seconds if expires_at is None else min(ttl_seconds, expires_at - self._clocks.wall())
         self._good.drop(key)
         self._inactive.drop(key)
+        expires_at = answer.expires_at if isinstance(answer, Grant) else None
+        lasts = ttl_seconds if expires_at is None else min(ttl_seconds, expires_at - self._clocks.wall())
         if lasts > 0:
-            until = self._clocks.monotonic() + lasts
-            shelf.put(key, Entry(answer, authority, until, expires_at, _weigh(answer)))
+            shelf = self._good if isinstance(answer, Grant) else self._inactive
+            kept, weight = self._compact(answer)
+            shelf.put(key, Entry(kept, authority, self._clocks.monotonic() + lasts, expires_at, weight))
 
     def purge(self, key: bytes) -> int:
         """Forget one token at one authority; how many entries went."""
@@ -140,6 +145,40 @@ class TokenCache:
         """
         self.epoch += 1
         return self._good.purge_about(authority, client_id, subject)
+
+    def _compact(self, answer: Said) -> tuple[Said, int]:
+        """The answer as it is kept, and about how many bytes its entry takes."""
+        claims, weight = self._claims.share(answer.claims)
+        if isinstance(answer, Inactive):
+            return replace(answer, claims=claims), INACTIVE_BYTES + weight
+        scopes, scopes_weight = self._scopes.share(answer.scopes)
+        audience = answer.audience or ()
+        named = (answer.client_id, answer.subject, answer.app_code, answer.username, answer.token_type)
+        weight += scopes_weight + getsizeof(audience) + _weigh((*audience, *named))
+        return replace(answer, claims=claims, scopes=scopes), GRANT_BYTES + weight
+
+
+class _Shared:
+    """Tuples that many answers have alike (names of members, scopes), kept once and not weighed again.
+
+    The first small ones that come are kept, for good: never more than 256 KiB.
+    """
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def share(self, texts: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+        """The tuple to keep, and what it weighs."""
+        kept = self._kept.get(texts)
+        if kept is not None:
+            return kept, 0
+        weight = getsizeof(texts) + _weigh(texts)
+        if len(self._kept) < MAX_SHARED and weight <= MAX_SHARED_BYTES:
+            self._kept[texts] = texts
+            return texts, 0
+        return texts, weight
 
 
 class _Shelf:
@@ -205,14 +244,6 @@ def _is_about(answer: Said, client_id: str | None, subject: str | None) -> bool:
     )
 
 
-def _weigh(answer: Said) -> int:
-    """About how many bytes an entry takes. What authorities share (the issuer) is not counted."""
-    texts = list(answer.claims)
-    lists = [answer.claims]
-    if isinstance(answer, Grant):
-        audience = answer.audience or ()
-        texts += [*answer.scopes, *audience]
-        named = (answer.client_id, answer.subject, answer.app_code, answer.username, answer.token_type)
-        texts += [text for text in named if text is not None]
-        lists += [answer.scopes, audience]
-    return ENTRY_BYTES + sum(map(getsizeof, texts)) + sum(map(getsizeof, lists))
+def _weigh(texts: Iterable[str | None]) -> int:
+    """What strings take, in bytes; one that is there under two names counts once."""
+    return sum(map(getsizeof, {id(text): text for text in texts if text is not None}.values()))

@@ -47,7 +47,7 @@ class Issuer:
         seconds: for one reading, both locations together.
     """
 
-    def __init__(  # noqa: PLR0913  # one argument a setting
+    def __init__(  # one argument a setting
         self,
         *,
         name: str,
@@ -71,7 +71,7 @@ class Issuer:
         self._flights: Flights[None] = Flights()
         self._due = -math.inf
         self._looked = False
-        self._is_development = False
+        self.is_disbelieved = False
         self._fault = Unavailable(cause=Cause.DISCOVERY)
 
     async def endpoint(self) -> str | Unavailable:
@@ -81,7 +81,7 @@ class Issuer:
             look = self._flights.start(self._issuer, self._look)
         if look is not None and (self._endpoint is None or not self._looked):
             await wait_for(look, seconds=self._seconds + GRACE_SECONDS)
-        if self._is_development and not self._allow_development:
+        if self.is_disbelieved:
             return Unavailable(cause=Cause.DEVELOPMENT)
         return self._endpoint or self._fault
 
@@ -93,7 +93,7 @@ class Issuer:
         read = await self._read()
         self._looked = True
         if isinstance(read, AuthorizationServerMetadata):
-            self._note_development(is_development=read.development)
+            self._note(read)
         fault = self._learn(read) if self._discovers else read if isinstance(read, Unavailable) else None
         if fault is None:
             pause = REREAD_SECONDS if self._discovers else math.inf
@@ -116,10 +116,12 @@ class Issuer:
         self._endpoint = read.introspection_endpoint
         return None
 
-    def _note_development(self, *, is_development: bool) -> None:
-        if is_development and not self._is_development and not self._allow_development:
+    def _note(self, metadata: AuthorizationServerMetadata) -> None:
+        """A development server stays one until metadata say otherwise, which only a later reading could."""
+        disbelieved = metadata.development and not self._allow_development
+        if disbelieved and not self.is_disbelieved:
             _log.error("authorization server %s says it is a development server: it is not believed", self._name)
-        self._is_development = is_development
+        self.is_disbelieved = disbelieved
 
     async def _read(self) -> AuthorizationServerMetadata | Unavailable | None:
         """The first document that is this issuer's; None where it answered and has none."""

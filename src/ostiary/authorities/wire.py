@@ -7,7 +7,9 @@ kept. What goes wrong is a value; no text of an exception is repeated, because i
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -35,7 +37,15 @@ _CAUSES: Final[tuple[tuple[type[Exception], Cause], ...]] = (
     (httpx2.TimeoutException, Cause.TIMEOUT),
     (httpx2.ConnectError, Cause.REFUSED),  # a name that does not resolve, too
     (httpx2.HTTPError, Cause.BROKEN),
+    # A URL or a name in it that cannot even be looked up: configuration and metadata are only read so far.
+    (httpx2.InvalidURL, Cause.REFUSED),
+    (UnicodeError, Cause.REFUSED),
 )
+
+# The HTTP library's log repeats header lines of an answer, and an authority can repeat in them what it was sent.
+_is_asking: Final[ContextVar[bool]] = ContextVar("_is_asking", default=False)
+for _name in ("httpx2", "httpcore2.connection", "httpcore2.http11"):
+    logging.getLogger(_name).addFilter(lambda _: not _is_asking.get())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +105,16 @@ class Wire:
 
     async def ask(self, ask: Ask, *, seconds: float) -> Answer | Unavailable:
         """Send a request and read its answer, all of it within `seconds`."""
+        silenced = _is_asking.set(True)
         try:
             async with asyncio.timeout(seconds):
                 return await self._exchange(ask)
         except TimeoutError:
             return Unavailable(cause=Cause.TIMEOUT)
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             return _explain(error)
+        finally:
+            _is_asking.reset(silenced)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -132,7 +145,7 @@ async def _read(response: httpx2.Response) -> bytes | None:
     return bytes(body)
 
 
-def _explain(error: httpx2.HTTPError) -> Unavailable:
+def _explain(error: Exception) -> Unavailable:
     """The cause by the table, but TLS by what lies beneath; the note has words of this machine's libraries alone."""
     deepest: BaseException = error
     for each in _beneath(error):
