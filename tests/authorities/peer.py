@@ -90,6 +90,7 @@ class Peer:
 
     answer: Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
     metadata: dict[str, bytes] = field(default_factory=dict)
+    hold_metadata: asyncio.Event | None = None
     keeps_alive: bool = False
     url: str = ""
     requests: list[Request] = field(default_factory=list)
@@ -122,6 +123,8 @@ class Peer:
         request = Request(method, target, headers, body)
         self.requests.append(request)
         if method == "GET":
+            if self.hold_metadata is not None:
+                await self.hold_metadata.wait()
             await sends(self.metadata.get(target, NOT_FOUND))(request, writer)
         else:
             await self.answer(request, writer)
