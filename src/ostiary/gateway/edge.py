@@ -104,7 +104,7 @@ _ROWS: Final = (
     _Row(Reason.EDGE_BODY_TOO_LARGE, status=413),
     _Row(Reason.EDGE_TIMEOUT, status=408),
     _Row(Reason.EDGE_TIMEOUT, status=504),
-    _Row(Reason.EDGE_MALFORMED, details="http1.", status=400),
+    _Row(Reason.EDGE_MALFORMED, details="http", status=400),  # http1.…, http.invalid_authority
     _Row(Reason.EDGE_MALFORMED, details="upgrade_failed"),
     _Row(Reason.EDGE_MALFORMED, details="missing_host_header"),
     _Row(Reason.ROUTE_UNMATCHED, status=404),

@@ -1,0 +1,167 @@
+"""What happens when something dies, and how everything ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.gateway.doubles import SECONDS, exchange, free_port, route, running
+
+from ostiary.decision.dialects import bkapi_body, bkapi_error
+from ostiary.gateway import Plan
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
+    from tests.gateway.doubles import Upstream
+
+pytestmark = pytest.mark.anyio
+
+SERVE = str(Path(__file__).with_name("serve_double.py"))
+
+
+async def test_without_a_worker_requests_are_refused_until_it_is_back(tmp_path: Path, upstream: Upstream) -> None:
+    """Architecture, fail closed: 503, `Retry-After: 1`, the product's body; public routes are unharmed."""
+    routes = (route("api", "/api", upstream.port), route("open", "/open", upstream.port, anonymous=True))
+    async with running(tmp_path, routes) as started:
+        _, worker = started.gateway.pids
+        assert worker is not None
+        os.kill(worker, signal.SIGKILL)
+        await started.ended(worker)
+        refused = await started.ask("/api")
+        assert (refused.status, refused.one("retry-after")) == (503, "1")
+        assert refused.body == bkapi_body(bkapi_error(503), bkapi_error(503).message)
+        assert not await started.gateway.ready()
+        assert (await started.ask("/open")).status == 200
+        await started.until_ready()
+        assert (await started.ask("/api")).status == 200
+        assert (await started.logged("decision worker ended"))["index"] == 0
+
+
+async def test_one_of_two_workers_dies_and_no_client_notices(tmp_path: Path, upstream: Upstream) -> None:
+    """NOTES, failures: what one worker does not answer, the other does."""
+    plan = Plan(listen=("127.0.0.1", 0), data_dir=tmp_path, routes=(), workers=2)
+    async with running(tmp_path, (route("api", "/api", upstream.port),), plan) as started:
+        answers = [await started.ask("/api", token=f"t{number}") for number in range(20)]
+        assert {answer.echo().judged().pid for answer in answers} == set(started.gateway.pids[1:])
+        first = started.gateway.pids[1]
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        answers = [await started.ask("/api", token=f"t{number}") for number in range(20)]
+        assert {answer.status for answer in answers} == {200}
+        assert await started.gateway.ready()
+
+
+async def test_envoy_dies_and_is_back_with_the_same_routes(tmp_path: Path, upstream: Upstream) -> None:
+    """attacks.md, failing open: Envoy killed."""
+    async with running(tmp_path, (route("api", "/api", upstream.port),)) as started:
+        envoy = started.gateway.pids[0]
+        assert envoy is not None
+        os.kill(envoy, signal.SIGKILL)
+        await started.logged("envoy ended")
+        await started.until_ready()
+        assert (await started.ask("/api")).status == 200
+        assert (await started.ask("/api", token="forbidden")).status == 403
+
+
+async def test_leaving_waits_for_what_is_being_answered(tmp_path: Path, upstream: Upstream) -> None:
+    """configuration.md, serve: SIGTERM drains."""
+    async with running(tmp_path, (route("api", "/api", upstream.port),)) as started:
+        streaming = asyncio.create_task(started.ask("/api/events"))
+        await asyncio.wait_for(upstream.asked_for_events.wait(), SECONDS)
+        leaving = asyncio.create_task(started.gateway.__aexit__(None, None, None))
+        await refuses_connections(started.port)
+        assert not leaving.done()
+        upstream.go_on.set()
+        assert (await streaming).body == b"first-last"
+        await asyncio.wait_for(leaving, SECONDS)
+    upstream.go_on.clear()
+
+
+async def serve(tmp_path: Path, upstream: Upstream) -> tuple[Process, int, list[int]]:
+    """`run` in a process of its own: the process, its port, the pids of its children."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, SERVE, str(tmp_path / "var"), str(port), str(upstream.port), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    line = (await asyncio.wait_for(process.stdout.readline(), SECONDS)).split()
+    assert line[:1] == [b"ready"], line
+    return process, port, [int(pid) for pid in line[1:]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_drains_and_ends_with_zero(tmp_path: Path, upstream: Upstream, number: signal.Signals) -> None:
+    """configuration.md, serve: ends within 15 s with exit 0, a stream that ends in time ends whole."""
+    process, port, children = await serve(tmp_path, upstream)
+    raw = b"GET /api/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nConnection: close\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(raw)
+    assert (await asyncio.wait_for(reader.readuntil(b"first"), SECONDS)).startswith(b"HTTP/1.1 200")
+    process.send_signal(number)
+    await refuses_connections(port)
+    upstream.go_on.set()
+    assert await asyncio.wait_for(reader.read(), SECONDS) == b"-last"
+    writer.close()
+    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+    assert not [pid for pid in children if is_running(pid)]
+    upstream.go_on.clear()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
+async def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path, upstream: Upstream) -> None:
+    """Architecture: Envoy dies with its supervisor, and so does a worker."""
+    process, port, children = await serve(tmp_path, upstream)
+    process.kill()
+    await process.wait()
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + SECONDS
+    while any(is_running(pid) for pid in children):
+        assert clock() < deadline, "a child outlived its supervisor"
+        await asyncio.sleep(0.02)
+    process, port, _ = await serve(tmp_path, upstream)  # its lock is gone as well
+    answer = await exchange(port, b"GET /open HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert answer is not None
+    assert answer.status == 200
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+
+
+async def test_a_start_that_is_refused_ends_with_two(tmp_path: Path, upstream: Upstream) -> None:
+    """configuration.md: exit code 2."""
+    process, _, _ = await serve(tmp_path, upstream)
+    second = await asyncio.create_subprocess_exec(
+        *(sys.executable, SERVE, str(tmp_path / "var"), str(free_port()), str(upstream.port)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(second.communicate(), SECONDS)
+    assert (second.returncode, b"already running" in said) == (2, True)
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+
+
+async def refuses_connections(port: int) -> None:
+    """Until nobody listens there any more."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + SECONDS
+    while True:
+        assert clock() < deadline, "still listening"
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return
+        writer.close()
+        await asyncio.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it is not only waiting to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
