@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -11,12 +12,29 @@ from tests.docs.markdown import ROOT, anchors, links, pages, split
 if TYPE_CHECKING:
     from pathlib import Path
 
+SOURCE: Final = ROOT / "src" / "ostiary"
+
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
     """Ours: file and heading exist, spelt like that. Links to other places are not asked for: tests have no network."""
     prose, _ = split(page)
     assert [target for target in links(prose) if not _leads_somewhere(page, target)] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_module_that_a_page_names_is_there(page: Path) -> None:
+    """Ours: `room/file.py` in prose is a place in the source, or a path from the root."""
+    prose, _ = split(page)
+    named = re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", prose)
+    assert [name for name in named if not any((root / name).is_file() for root in (SOURCE, ROOT))] == []
+
+
+def test_every_room_has_its_row_in_the_architecture() -> None:
+    """Ours: a room that is not on the plan is not found."""
+    prose, _ = split(ROOT / "ARCHITECTURE.md")
+    rooms = {folder.parent.name for folder in SOURCE.glob("*/__init__.py")}
+    assert rooms == set(re.findall(r"^\| `([a-z]+)` \| `", prose, re.MULTILINE))
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
