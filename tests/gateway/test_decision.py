@@ -130,6 +130,13 @@ async def test_a_route_that_is_anonymous_is_not_judged(edge: Running) -> None:
     assert not {"authorization", "x-bkapi-authorization", "x-bkapi-jwt", "x-bkapi-app", "x-bkapi-user"} & echo.names
 
 
+async def test_a_websocket_is_judged_at_its_handshake(edge: Running) -> None:
+    """attacks.md, protocol edges: a refusal is an answer with its challenge, before any upgrade."""
+    handshake = [("Connection", "upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+    answer = await edge.ask("/api", token="two-challenges", headers=handshake)
+    assert (answer.status, len(answer.all("www-authenticate"))) == (401, 2)
+
+
 async def test_metadata_is_public_and_answered_by_the_workers_other_socket(edge: Running) -> None:
     """RFC 9728 §3: no credentials."""
     answer = await edge.ask("/.well-known/oauth-protected-resource/api?resource=x", token=None)

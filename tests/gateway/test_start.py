@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.gateway.doubles import SECONDS, free_port, make, route, running
+from tests.gateway.doubles import SECONDS, WORKER, free_port, make, route, running
 
-from ostiary.gateway import Plan, StartFault, discovery
+from ostiary.gateway import EdgeLine, Gateway, Plan, StartFault, discovery
 from ostiary.gateway.envoy import Envoy, find_binary
 from ostiary.gateway.files import held, make_private
 
@@ -85,6 +85,28 @@ async def test_a_port_that_is_taken_while_envoy_starts_ends_envoy_with_that_reas
         async with asyncio.timeout(SECONDS):
             assert "cannot bind" in await envoy.wait()
     assert "warning envoy" in said
+
+
+async def test_a_line_that_cannot_be_recorded_does_not_stop_the_reading(tmp_path: Path, upstream: Upstream) -> None:
+    """NOTES, start: what nobody reads piles up inside Envoy."""
+    made = make(tmp_path, (route("api", "/api", upstream.port),))
+
+    def fail(line: EdgeLine) -> None:
+        made.take(line)
+        raise LookupError(line.path)
+
+    gateway = Gateway(
+        made.plan,
+        worker_command=WORKER,
+        configuration=b"one",
+        origin=tmp_path / "ostiary.yaml",
+        on_edge_line=fail,
+        log=made.log,
+    )
+    async with gateway:
+        for _ in range(2):
+            await made.line((await made.ask("/nowhere")).one("x-request-id"))
+    assert await made.logged("an edge line was not taken") == {"why": "LookupError"}
 
 
 async def test_a_missing_program_is_named(tmp_path: Path) -> None:

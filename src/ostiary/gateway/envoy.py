@@ -37,6 +37,7 @@ _RUNNING: Final = (
 _LINE_BYTES: Final = 1 << 20  # a path as long as the header limit, escaped
 _VALIDATE_SECONDS: Final = 60.0
 _CANNOT_BIND: Final = "cannot bind"
+_TOLD_TO_END: Final = "caught ENVOY_SIGTERM"  # a warning of what is our doing
 
 
 def find_binary(configured: Path | None) -> Path:
@@ -158,11 +159,15 @@ class Envoy:
         if parsed is None:
             self._log("warning", "envoy wrote what is no access line")
         elif is_recorded(parsed):
-            self._on_edge_line(parsed)
+            try:
+                self._on_edge_line(parsed)
+            except Exception as error:  # noqa: BLE001 - one record less, rather than a pipe that nobody reads
+                self._log("error", "an edge line was not taken", why=type(error).__name__)
 
     def _log_line(self, line: bytes) -> None:
         level, message, logger = _parse_log_line(line)
-        self._log(_LEVELS.get(level, "debug"), "envoy", message=message, logger=logger)
+        said = "debug" if message == _TOLD_TO_END else _LEVELS.get(level, "debug")
+        self._log(said, "envoy", message=message, logger=logger)
         if _CANNOT_BIND in message:
             # Envoy goes on without a listener, live and useless.
             self._fault = f"gateway.listen: {self._shown_listen} cannot be used: {message}"

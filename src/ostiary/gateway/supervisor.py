@@ -32,6 +32,7 @@ _READY_SECONDS: Final = 30.0
 # Together below the 15 s within which `serve` ends: drain, Envoy's end, the workers' end.
 _DRAIN_SECONDS: Final = 12.0
 _END_SECONDS: Final = 1.0
+_IDLE_READINGS: Final = 2  # a request may just be arriving on a connection that is still open
 _KEPT_GENERATIONS: Final = 2
 _FORGET_SECONDS: Final = 30.0
 _START_FAILED: Final = 2
@@ -68,7 +69,7 @@ class Gateway:
             told to, and binds `D/decision-I.sock` and `D/metadata-I.sock` before it says so the first time.
         configuration: the bytes that the plan was made of; workers read a copy of them.
         origin: the file that they came from; relative paths in it stay relative to it.
-        on_edge_line: gets every refusal that Envoy sent, in the event loop; must not raise.
+        on_edge_line: gets every refusal that Envoy sent, in the event loop; an exception of it is logged.
         log: what happens to the processes, and Envoy's own log.
 
     Raises:
@@ -222,12 +223,12 @@ class Gateway:
                 await self._envoy.stop(_END_SECONDS)
 
     async def _drain(self) -> None:
-        """Refuse new connections, and wait for what is being answered; twice, for one that was just arriving."""
+        """Refuse new connections, and wait for what is being answered."""
         await self._admin.drain_listeners()
         idle = 0
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while idle < 2:  # noqa: PLR2004 - see above
+                while idle < _IDLE_READINGS:
                     active = (await self._admin.stats(ACTIVE_REQUESTS)).get(ACTIVE_REQUESTS, "0")
                     idle = idle + 1 if active == "0" else 0
                     await asyncio.sleep(2 * _POLL_SECONDS)
@@ -279,15 +280,15 @@ async def run(gateway: Gateway, *, announce: Callable[[], None], log: Log) -> in
     for number in signals:
         loop.add_signal_handler(number, serving.cancel)
     try:
-        await asyncio.wait([serving])
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-    try:
         await serving
     except asyncio.CancelledError:
-        return 0
+        ours = asyncio.current_task()
+        if ours is not None and ours.cancelling():
+            raise
     except StartFault as fault:
         log("error", "the gateway did not start", why=str(fault))
         return _START_FAILED
-    raise AssertionError("serving ended without being told to")
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+    return 0
