@@ -297,12 +297,12 @@ async def test_a_purged_token_is_asked_for_again() -> None:
         assert len(peer.posts) == 3
 
 
-async def test_what_was_under_way_during_a_purge_is_neither_remembered_nor_shared() -> None:
+async def test_what_was_under_way_during_a_purge_is_neither_shared_nor_remembered() -> None:
     """Ours: it may have been answered before the revocation."""
-    answered = asyncio.Event()
+    answered = [asyncio.Event(), asyncio.Event()]
 
     async def waits(request: Request, writer: asyncio.StreamWriter) -> None:
-        await answered.wait()
+        await answered[len(peer.posts) - 1].wait()
         await sends(says(ACTIVE))(request, writer)
 
     async with listening(waits) as peer, opened({"corp": rfc7662(peer.url)}) as corp:
@@ -311,10 +311,12 @@ async def test_what_was_under_way_during_a_purge_is_neither_remembered_nor_share
         corp.authorities.purge_token(RawToken(TOKEN))
         after = asyncio.create_task(corp.ask())
         await _until(lambda: len(peer.posts) == 2)
-        answered.set()
+        answered[0].set()
         assert (await before).cache is CacheOutcome.MISS
+        assert corp.recall() is None
+        answered[1].set()
         assert (await after).cache is CacheOutcome.MISS
-        assert corp.cache.entries == 1
+        assert corp.recall() is not None
 
 
 async def test_an_authority_that_nobody_configured_is_a_broken_invariant() -> None:
@@ -426,6 +428,24 @@ async def test_five_failures_open_the_breaker_and_hits_are_served_while_it_is_op
             BreakerState.PROBING,
             BreakerState.CLOSED,
         ]
+
+
+async def test_those_who_wait_for_their_turn_do_not_ask_once_it_is_open() -> None:
+    """Ours: a thousand waiting questions must not each find out by themselves."""
+    released = asyncio.Event()
+
+    async def fails(request: Request, writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+        await sends(says({}, status=503))(request, writer)
+
+    async with listening(fails) as peer, opened({"corp": rfc7662(peer.url, timeout="30s")}) as corp:
+        asking = [asyncio.create_task(corp.ask(f"token-{number}")) for number in range(2 * MAX_CONNECTIONS)]
+        await _until(lambda: len(peer.posts) == MAX_CONNECTIONS)
+        released.set()
+        facts = [each.fact for each in await asyncio.gather(*asking)]
+        causes = [fact.cause for fact in facts if isinstance(fact, Unavailable)]
+        assert causes.count(Cause.STATUS) + causes.count(Cause.BREAKER_OPEN) == 2 * MAX_CONNECTIONS
+        assert len(peer.posts) < MAX_CONNECTIONS + 5
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -124,8 +125,14 @@ async def test_a_huge_answer_is_read_no_further_than_one_mebibyte() -> None:
             peer.written += 65_536
 
     async with listening(floods) as peer:
-        assert _cause(await _ask(peer.url)) is Cause.TOO_LARGE
-        await _until_it_stops(peer)
+        tracemalloc.start()
+        try:
+            assert _cause(await _ask(peer.url)) is Cause.TOO_LARGE
+            await _until_it_stops(peer)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 * MAX_ANSWER_BYTES
     assert peer.written < 16 * MAX_ANSWER_BYTES  # the rest is what the sockets hold
 
 
@@ -149,8 +156,9 @@ async def test_the_bound_is_exact(size: int, fits: bool) -> None:  # noqa: FBT00
 async def test_an_encoded_answer_is_not_inflated() -> None:
     """Attack table: failing open (a decompression bomb: 100 MB in 100 KB)."""
     bomb = gzip.compress(b" " * 100_000_000, compresslevel=1)
-    async with listening(response(bomb, headers={"Content-Encoding": "gzip"})) as peer:
-        assert _cause(await _ask(peer.url)) is Cause.NOT_JSON
+    for encoding in ("gzip", "GZIP", "gzip, gzip", "x-unknown"):
+        async with listening(response(bomb, headers={"Content-Encoding": encoding})) as peer:
+            assert _cause(await _ask(peer.url)) is Cause.NOT_JSON
 
 
 @pytest.mark.parametrize("status", [204, 301, 302, 307, 308, 401, 403, 404, 429, 500, 502, 503])
@@ -210,6 +218,20 @@ async def test_a_certificate_is_verified() -> None:
             told = await _ask(peer.url, tls=trusting)
         assert (told.cause if isinstance(told, Unavailable) else None) is cause
         assert len(peer.requests) == (1 if cause is None else 0)
+
+
+async def test_a_server_that_does_not_speak_tls_is_a_tls_error() -> None:
+    """Ours: an `https` in the configuration that should be `http`."""
+
+    async def speaks_first(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speaks_first, "127.0.0.1", 0)
+    told = await _ask(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    server.close()
+    assert _cause(told) is Cause.TLS
 
 
 def test_neither_question_nor_answer_shows_what_is_in_it() -> None:

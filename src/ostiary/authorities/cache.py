@@ -161,7 +161,7 @@ class TokenCache:
 class _Shared:
     """Tuples that many answers have alike (names of members, scopes), kept once and not weighed again.
 
-    The first small ones that come are kept, for good: never more than 256 KiB.
+    The first small ones that come are kept, for good: never more than 128 KiB.
     """
 
     __slots__ = ("_kept",)
