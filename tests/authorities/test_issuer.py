@@ -60,7 +60,9 @@ async def test_the_endpoint_is_discovered_once_for_all_who_ask() -> None:
         assert peer.gets == [AS]
 
 
-@pytest.mark.parametrize("first", ["HTML", "404", "another issuer's", "truncated", "an array", "500", "redirect"])
+@pytest.mark.parametrize(
+    "first", ["HTML", "404", "another issuer's", "truncated", "an array", "400", "500", "redirect"]
+)
 async def test_what_is_not_the_document_at_the_first_location_goes_on_to_the_second(first: str) -> None:
     """Contract, gateway: real servers answer HTML there."""
     async with listening(says(ACTIVE)) as peer, opened(_discovering(peer.url)) as corp:
@@ -69,6 +71,7 @@ async def test_what_is_not_the_document_at_the_first_location_goes_on_to_the_sec
             "another issuer's": _document("https://evil.example.com"),
             "truncated": response(b'{"issuer": "'),
             "an array": response(b"[]"),
+            "400": says({"issuer": peer.url, "introspection_endpoint": peer.url + "/first"}, status=400),
             "500": response(b"", status=500),
             "redirect": response(b"", status=302, headers={"Location": OIDC}),
         }
@@ -174,13 +177,14 @@ async def test_metadata_are_read_again_every_hour_and_the_last_good_ones_kept() 
         assert await _asked_at(corp, peer) == "/moved"
 
 
-async def _read_again(corp: Opened, peer: Peer, *, readings: int) -> None:
-    """Ask until so many readings have come, then until they have been taken in."""
+async def _read_again(corp: Opened, peer: Peer, *, readings: int, refused: bool = False) -> None:
+    """Ask until so many readings have come, then a little longer, until they have been taken in."""
     async with asyncio.timeout(10):
         while len(peer.gets) < readings:
             await _asked_at(corp, peer)
         for _ in range(3):
-            await _asked_at(corp, peer)
+            assert isinstance(await _asked_at(corp, peer), Unavailable) is refused
+            await asyncio.sleep(0.01)
 
 
 async def test_an_hourly_reading_that_hangs_holds_nobody_up() -> None:
@@ -227,6 +231,22 @@ async def test_a_development_server_is_not_believed(
     ]
     async with opened(servers, allow_development_issuer=True) as corp:
         assert isinstance((await corp.ask(token)).fact, Active)
+
+
+async def test_it_is_said_once_and_taken_back_when_the_metadata_no_longer_say_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Architecture: one clear log line."""
+    async with listening(says(ACTIVE)) as peer, opened(_discovering(peer.url)) as corp:
+        peer.metadata[AS] = _document(peer.url, ostiary_development=True)
+        for readings in (1, 2):
+            await _read_again(corp, peer, readings=readings, refused=True)
+            corp.hands.move(3600)
+        peer.metadata[AS] = _document(peer.url)
+        async with asyncio.timeout(10):
+            while isinstance((await corp.ask()).fact, Unavailable):
+                pass
+        assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize("given", ["nothing", "HTML", "another's", "its own"])

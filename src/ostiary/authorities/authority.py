@@ -145,8 +145,6 @@ class Authority:
 
     async def _in_turn(self, token: RawToken, reference: str, deadline: float) -> Grant | Inactive | Unavailable:
         now = self._clocks.monotonic()
-        if self._breaker.refuses(now):
-            return Unavailable(cause=Cause.BREAKER_OPEN)
         if self._turns.locked() and self._waiting >= MAX_WAITING:
             return Unavailable(cause=Cause.OVERLOADED)
         self._waiting += 1

@@ -32,16 +32,12 @@ class Breaker:
         self._pause_seconds = FIRST_PAUSE_SECONDS
         self._open_until = 0.0
 
-    def refuses(self, now: float) -> bool:
-        """Whether asking now is in vain."""
-        return self.state is BreakerState.PROBING or (self.state is BreakerState.OPEN and now < self._open_until)
-
     def admit(self, now: float) -> int | None:
         """The period in which this question is asked, to be handed to `settle`; None: it must not be asked.
 
         The first one after the pause is the probe.
         """
-        if self.refuses(now):
+        if self.state is BreakerState.PROBING or now < self._open_until:
             return None
         if self.state is BreakerState.OPEN:
             self._enter(BreakerState.PROBING)
