@@ -166,6 +166,13 @@ async def listening(
             await asyncio.wait(conversations, timeout=5)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another program does, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # the peer is another program: it sets no event of ours
+            await asyncio.sleep(0.001)
+
+
 @dataclass
 class Hands:
     """Two clocks that only a test moves."""

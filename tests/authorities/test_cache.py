@@ -42,9 +42,6 @@ def _put(cache: TokenCache, key: bytes, said: Said, ttl: float = TTL) -> None:
     cache.put(key, said, authority="corp", ttl_seconds=ttl)
 
 
-# Keys
-
-
 def test_a_key_is_an_hmac_over_the_authority_and_the_token() -> None:
     """Contract, gateway: HMAC-SHA256 (RFC 2104)."""
     keys = _cache(Hands()).keys_of(b"corp")
@@ -62,9 +59,6 @@ def test_a_short_key_is_refused() -> None:
     """Ours: whoever can guess the key can look for a token in a dump."""
     with pytest.raises(ValueError, match="32 bytes"):
         TokenCache(key=b"k" * 31, max_bytes=1 << 20, clocks=Hands().clocks)
-
-
-# How long
 
 
 @pytest.mark.requirement("FR-009")
@@ -208,9 +202,6 @@ TestCacheMachine = CacheMachine.TestCase
 TestCacheMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 
 
-# How much
-
-
 def test_a_flood_of_inactive_tokens_does_not_push_out_a_good_one() -> None:
     """Attack table: cache confusion."""
     cache = _cache(Hands(), max_bytes=1 << 20)
@@ -306,9 +297,6 @@ def test_the_weight_is_honest(make: Callable[[int], dict[str, JsonValue]]) -> No
     finally:
         tracemalloc.stop()
     assert 0.95 < cache.weight / (after - before) < 1.35
-
-
-# Purging
 
 
 def test_a_purged_token_is_forgotten() -> None:

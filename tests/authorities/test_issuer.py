@@ -200,9 +200,6 @@ async def test_an_hourly_reading_that_hangs_holds_nobody_up() -> None:
         reading.set()
 
 
-# The mark of a development server
-
-
 @pytest.fixture(scope="module")
 def development() -> Iterator[DevelopmentServer]:
     """The embedded server."""
