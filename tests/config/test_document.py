@@ -225,6 +225,7 @@ def test_a_value_that_could_not_be_kept_is_named_as_lost() -> None:
         (b"a: 1\n b: 2\n", "f:2:3 the file is not valid YAML: mapping values are not allowed here"),
         (b"a: [1,\nb: 2\n", "f:3:1 the file is not valid YAML: expected ',' or ']', but got '<stream end>'"),
         (b'a: "\\Uffffffff"\n', "f:1:1 the file is not valid YAML here or just behind"),
+        (b"a: 1\n...\n%YAML 1.10\n---\n", "f:2:1 the file is not valid YAML here or just behind"),
     ],
 )
 def test_what_makes_the_rest_meaningless_stands_alone(text: str | bytes, told: str) -> None:
@@ -257,6 +258,7 @@ def test_a_file_that_is_too_deep_is_not_read(opening: str) -> None:
     assert "nested more than" in alone(opening * 100_000)
     nested = "a: " + "[" * (MAXIMUM_DEPTH - 1) + "]" * (MAXIMUM_DEPTH - 1)
     assert refused(nested) == []
+    assert "nested more than" in alone(nested.replace("a: ", "a: [") + "]")
 
 
 def test_a_syntax_error_does_not_repeat_a_tag() -> None:

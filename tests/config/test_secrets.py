@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from ostiary.config import (
     ConfigurationError,
@@ -157,6 +158,13 @@ def test_a_secret_shows_nothing_of_itself() -> None:
         secret._value = ""
 
 
+def test_a_model_made_by_hand_does_not_show_a_literal() -> None:
+    """Conventions: never in an exception."""
+    with pytest.raises(ValidationError) as caught:
+        SecretReference.model_validate(CANARY)
+    assert CANARY not in str(caught.value)
+
+
 def test_the_file_resolves_every_reference_and_keeps_the_secrets_apart(tmp_path: Path, loaded: Loading) -> None:
     """Conventions: resolved once per generation, never in a repr."""
     (tmp_path / "s").write_text(CANARY * 2)
@@ -215,6 +223,7 @@ def test_a_literal_secret_is_refused(problems: Refusing, literal: str) -> None:
     [
         f"{{{CANARY}}}",
         f"{{value: {CANARY}}}",
+        f"{{file: x, {CANARY}: y}}",
         f"{{{CANARY}: x, {CANARY}: y}}",
         f"{{{CANARY}: &a x}}",
         f"{{{CANARY}: *a}}",

@@ -76,9 +76,11 @@ class Things(Settings):
     even: Annotated[int, AfterValidator(_even)] = 2
     short: Annotated[str, AfterValidator(_short)] | Annotated[int, Field(ge=0)] = "a"
     careless: Annotated[str, AfterValidator(_careless)] = "fine"
+    either: Annotated[int, AfterValidator(_even)] | bool = 2
     shared: Annotated[JsonValue, later(None)] = None
     signatures: Annotated[Literal["none", "accepted"], later("none")] = "none"
     limit: Annotated[int | None, later(None, 0)] = None
+    plugins: Annotated[tuple[JsonValue, ...], later([])] = ()
     part: Annotated[Built | NotBuilt, Field(discriminator="kind")] | None = None
 
 
@@ -137,6 +139,12 @@ def test_a_validator_says_what_goes_on_where_the_key_ends(problems: Refusing) ->
     assert short.hint == "Three letters. Write digits, without quotes."
 
 
+def test_a_whole_sentence_stands_instead_of_the_alternatives(problems: Refusing) -> None:
+    """Ours: who wrote a number means the number's branch."""
+    assert told(problems("things: {either: 3}", THINGS)) == ["`things.either` is odd"]
+    assert told(problems("things: {either: x}", THINGS)) == ["`things.either` must be a whole number or true or false"]
+
+
 def test_a_careless_validator_does_not_repeat_the_value(problems: Refusing) -> None:
     """Configuration contract: messages never hold a value."""
     (problem,) = problems("things: {careless: hunter2}", THINGS)
@@ -151,6 +159,7 @@ things:
   shared: {url: redis://x}
   signatures: accepted
   limit: false
+  plugins: [1]
   part: {kind: fleet, url: x}
 """
     found = problems(text, THINGS)
@@ -158,14 +167,15 @@ things:
         ("3:11", "`things.shared` is not in this version"),
         ("4:15", "`things.signatures` is not in this version"),
         ("5:10", "`things.limit` is not in this version"),
-        ("6:16", "`things.part.kind` is not in this version"),
+        ("6:12", "`things.plugins` is not in this version"),
+        ("7:16", "`things.part.kind` is not in this version"),
     ]
 
 
 def test_what_is_not_built_may_be_written_as_its_default(loaded: Loading) -> None:
     """Configuration contract: the key names are the contract, the values show the defaults."""
-    text = "things: {shared: null, signatures: none, limit: 0, part: {kind: static}}"
-    assert loaded(text, THINGS).require(THINGS) == Things(limit=0, part=Built(kind="static"))
+    text = "things: {shared: null, signatures: none, limit: 0, plugins: [], part: {kind: static}}"
+    assert loaded(text, THINGS).require(THINGS) == Things(limit=0, plugins=(), part=Built(kind="static"))
 
 
 def test_what_no_version_has_is_told_from_what_is_not_built(problems: Refusing) -> None:

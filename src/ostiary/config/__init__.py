@@ -37,9 +37,20 @@ from ostiary.config.secrets import (
     resolve,
 )
 from ostiary.config.section import AnySection, Configuration, Section
-from ostiary.config.settings import RootSettings, Settings, Table, expected, later, refused
+from ostiary.config.settings import (
+    LATER_HINT,
+    NOT_IN_THIS_VERSION,
+    RootSettings,
+    Settings,
+    Table,
+    expected,
+    later,
+    refused,
+)
 
 __all__ = [
+    "LATER_HINT",
+    "NOT_IN_THIS_VERSION",
     "AnySection",
     "Complaint",
     "Configuration",

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    JsonValue,
     RootModel,
     SerializerFunctionWrapHandler,
     WrapSerializer,
@@ -44,6 +45,7 @@ class Settings(BaseModel):
 
     It is validated as JSON, so strictness means what a text file can mean: a list becomes a tuple or a set, text an
     address or a member of an enumeration, a whole number a float; text never becomes a number.
+    Behind a validator that runs before a type this ends: there a list is no tuple, so let validators run after.
     """
 
     model_config = ConfigDict(extra="forbid", **_COMMON)
@@ -80,7 +82,7 @@ def refused(what: str, hint: str, failure_class: str | None = None) -> PydanticC
 class Later:
     """The part behind a field is not built: values other than the allowed ones are refused as not in this version."""
 
-    allowed: tuple[bool | int | str | None, ...]
+    allowed: tuple[JsonValue, ...]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         """Look before the type does, so that a value is not first found malformed; after it at a literal.
@@ -99,12 +101,15 @@ class Later:
         return {"enum": list(self.allowed)} if self.allowed else {"not": {}}
 
     def _judge(self, value: Any) -> Any:
-        if any(value is allowed or (type(value) is type(allowed) and value == allowed) for allowed in self.allowed):
-            return value
+        written = list(value) if isinstance(value, tuple) else value
+        # By type too: False equals 0.
+        if any(type(written) is type(allowed) and written == allowed for allowed in self.allowed):
+            # Behind a validator the type is strict as with Python values: a list is no tuple.
+            return tuple(written) if isinstance(written, list) else written
         raise refused(NOT_IN_THIS_VERSION, LATER_HINT)
 
 
-def later(*allowed: bool | int | str | None) -> Later:
+def later(*allowed: JsonValue) -> Later:
     """Mark a field whose part is not built: `Annotated[JsonValue, …]` with `None` allowed accepts null alone.
 
     Args:

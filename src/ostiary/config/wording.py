@@ -135,10 +135,8 @@ def _say(shape: Shape, details: ErrorDetails) -> _Said:
         )
     if kind == EXPECTED:
         phrase, hint = context["phrase"], context["hint"]
-    elif kind in {"value_error", "assertion_error"}:
-        # What a validator of ours raised without `refused` or `expected`: its text may hold the value.
-        phrase, hint = _ANYTHING_ELSE
     else:
+        # No row for `value_error`: the text of an exception that is neither of ours may hold the value.
         template, hint = PHRASES.get(kind, _ANYTHING_ELSE)
         phrase = template.format_map({name: _shown(name, value) for name, value in context.items()})
     return _Said(path=spot_path, at_key=spot.at_key, phrase=phrase, hint=hint)

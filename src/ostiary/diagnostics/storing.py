@@ -43,7 +43,7 @@ class RecordStore:
         settings: DecisionLogSettings,
         *,
         dropped: Callable[[int], None],
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float],
     ) -> None:
         self._url = url
         self._settings = settings
@@ -158,4 +158,6 @@ def _cause(error: Exception) -> str:
     """What the system or SQLite says, without the statement; of anything else nothing, it may quote a row."""
     if isinstance(error, DBAPIError):
         return str(error.orig)
-    return str(error) if isinstance(error, OSError | SchemaFault) else ""
+    if isinstance(error, OSError):
+        return error.strerror or ""
+    return str(error) if isinstance(error, SchemaFault) else ""

@@ -11,6 +11,7 @@ import fcntl
 import os
 import select
 import socket
+import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +51,7 @@ class RecordWriter:
         url: str,
         settings: DecisionLogSettings,
         dropped: Callable[[int], None] = _nobody_counts,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """Make a writer.
 
@@ -58,12 +60,14 @@ class RecordWriter:
             url: of the database, from `decision_log_url`.
             settings: of `decision_log`.
             dropped: told how many records were lost.
+            now: wall clock in seconds: what is too old is judged by it.
         """
         self._lock_path = data_dir / LOCK_NAME
         self._socket_path = data_dir / SOCKET_NAME
         self._url = url
         self._settings = settings
         self._dropped = dropped
+        self._now = now
         self._closing = Event()
         self._listening = Event()
         self._wake, self._woken = socket.socketpair()
@@ -122,7 +126,7 @@ class RecordWriter:
                 heard.bind(str(self._socket_path))
             finally:
                 os.umask(mask)
-            store = RecordStore(self._url, self._settings, dropped=self._dropped)
+            store = RecordStore(self._url, self._settings, dropped=self._dropped, now=self._now)
             store.start()
             self._listening.set()
             try:

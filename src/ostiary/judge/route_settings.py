@@ -138,7 +138,7 @@ class RouteSettings(Settings):
     metadata_url: MetadataLocation = MetadataLocation.QUERY
     metadata: RouteMetadataSettings = RouteMetadataSettings()
     identity_headers: UnbuiltList = ()
-    mcp: McpSettings = McpSettings()
+    mcp: McpSettings = Field(default_factory=McpSettings)
     cors: Unbuilt = None
     upstream_timeout: LiftableDuration | None = None
     body_bytes: Unbuilt = None

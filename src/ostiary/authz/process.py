@@ -1,0 +1,137 @@
+"""The worker as a process of its own: what a generation is made of, where its records and its counts go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import uvloop
+
+from ostiary.authz.registry import Generation
+from ostiary.authz.worker import ENDED, run_worker
+from ostiary.config import load_bytes
+from ostiary.diagnostics.logs import LogLevel, configure_logging
+from ostiary.diagnostics.metrics import Metrics
+from ostiary.diagnostics.settings import DECISION_LOG
+from ostiary.diagnostics.sink import RecordSink
+from ostiary.judge.gateway_settings import GATEWAY
+from ostiary.judge.loading import LATER_SECTIONS, judge_sections, load_judge, new_cache
+from ostiary.judge.third_party import find_third_party
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ostiary.authorities import TokenCache
+    from ostiary.config import Configuration
+    from ostiary.diagnostics.record import DecisionRecord
+    from ostiary.diagnostics.settings import DecisionLogSettings
+    from ostiary.judge.generations import Load
+
+_LAST_RECORDS_SECONDS: Final = 0.5  # of the second that a supervisor gives us after its last word
+
+
+def run_worker_process(
+    *,
+    data_dir: Path,
+    index: int,
+    control_fd: int,
+    environ: Mapping[str, str],
+    log_level: LogLevel = LogLevel.INFO,
+    allow_development_issuer: bool = False,
+) -> int:
+    """Run a worker until it is told to end; the exit code. Does not return if the supervisor is gone.
+
+    Args:
+        data_dir: where its sockets and the decision log's writer are.
+        index: of the worker.
+        control_fd: the inherited end of the socket pair.
+        environ: what secret references look into.
+        log_level: from which level on lines are written to stderr.
+        allow_development_issuer: whether the embedded authorization server is believed; no file can say so.
+    """
+    configure_logging(log_level, sys.stderr)
+    binding = _Binding(data_dir, environ, allow_development_issuer=allow_development_issuer)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(
+            run_worker(
+                data_dir=data_dir,
+                index=index,
+                control_fd=control_fd,
+                load=binding.load,
+                record=binding.record,
+                metrics=binding.metrics.exposition,
+            )
+        )
+        if code != ENDED:
+            os._exit(code)  # nobody is left who could wait for threads, and the log's writer is gone as well
+    binding.close()
+    return code
+
+
+class _Binding:
+    """What outlives a generation: the token cache, the counts, the way to the decision log."""
+
+    def __init__(self, data_dir: Path, environ: Mapping[str, str], *, allow_development_issuer: bool) -> None:
+        self.metrics = Metrics()
+        self._data_dir = data_dir
+        self._environ = environ
+        self._allow_development_issuer = allow_development_issuer
+        self._cache: TokenCache | None = None
+        self._sink: RecordSink | None = None
+        self._log_settings: DecisionLogSettings | None = None
+
+    def load(self, order: Load) -> Generation:
+        """Read and bind one generation.
+
+        Raises:
+            ConfigurationError: the file is not valid here: a secret is missing in this process, perhaps.
+            ThirdPartyError: an installed plugin cannot be used.
+            OSError: the copy of the file, or the key for subjects, cannot be read.
+        """
+        third_party = find_third_party()
+        configuration = load_bytes(
+            Path(order.path).read_bytes(),
+            judge_sections(third_party),
+            self._environ,
+            origin=Path(order.origin),
+            later=LATER_SECTIONS,
+        )
+        if self._cache is None:
+            self._cache = new_cache(configuration)
+            self.metrics.count_cache_entries(self._count_entries)
+        self._open_sink(configuration)
+        judge = load_judge(
+            configuration,
+            third_party=third_party,
+            cache=self._cache,
+            observer=self.metrics,
+            allow_development_issuer=self._allow_development_issuer,
+        )
+        return Generation(judge=judge, metadata_root=configuration.require(GATEWAY).metadata.root)
+
+    def record(self, record: DecisionRecord) -> None:
+        """Count a decision, and send its record."""
+        self.metrics.decided(record)
+        if self._sink is not None:
+            self._sink.send(record)
+
+    def close(self) -> None:
+        """Send the last records."""
+        if self._sink is not None:
+            self._sink.close(_LAST_RECORDS_SECONDS)
+
+    def _open_sink(self, configuration: Configuration) -> None:
+        settings = configuration.require(DECISION_LOG)
+        if settings == self._log_settings:
+            return
+        old = self._sink
+        self._sink = RecordSink(data_dir=self._data_dir, settings=settings, dropped=self.metrics.dropped)
+        self._log_settings = settings
+        if old is not None:
+            old.close(_LAST_RECORDS_SECONDS)
+
+    def _count_entries(self) -> int:
+        return 0 if self._cache is None else self._cache.entries

@@ -1,0 +1,125 @@
+"""`ostiary decide`: a dry run. Asks the real authorities, remembers nothing, shows each step."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ostiary.cli.explanation import show
+from ostiary.cli.shared import Exit, FileOption, JsonOption, fail, load_or_fail
+from ostiary.decision.facts import Door, RequestFacts
+from ostiary.decision.reasons import Reason
+from ostiary.decision.verdict import Deny, VerdictLabel
+from ostiary.diagnostics.explanation import explain
+from ostiary.judge.loading import load_judge
+from ostiary.judge.paths import normalise
+from ostiary.judge.recording import compose_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ostiary.config import Configuration
+    from ostiary.decision.facts import Headers
+    from ostiary.diagnostics.record import DecisionRecord
+    from ostiary.plugins.plugin import Plugin
+
+_EXITS = {
+    VerdictLabel.ALLOW: Exit.OK,
+    VerdictLabel.DENY: Exit.DENIED,
+    VerdictLabel.UNAVAILABLE: Exit.UNAVAILABLE,
+}
+
+
+def decide(
+    context: typer.Context,
+    file: FileOption,
+    path: Annotated[str, typer.Option("--path", metavar="PATH", help="The request's path; a query is ignored.")],
+    method: Annotated[str, typer.Option("--method", metavar="METHOD", help="The request's method.")] = "GET",
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="The request's Host.")] = "",
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header",
+            metavar="'NAME: VALUE'|@FILE|@-",
+            help="A header; may be repeated. A file keeps a token out of the process list.",
+        ),
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a request that nobody sent: the verdict, and each plugin's step.
+
+    Exit code 0 allow, 1 deny, 3 could not tell.
+    """
+    configuration, third_party = load_or_fail(context, file)
+    facts_path = path.partition("?")[0]
+    normal = normalise(facts_path)
+    facts = RequestFacts(
+        door=Door.CLI,
+        reference=str(uuid.uuid4()),
+        method=method,
+        host=host,
+        path=facts_path if normal is None else normal,
+        headers=tuple(_headers(header or ())),
+    )
+    record = _refused_path(facts) if normal is None else asyncio.run(_decide(configuration, third_party, facts))
+    if record is None:  # nothing is judged on such a route, so there is nothing to explain
+        note = "the route is `unsafe_anonymous`: nothing is judged"
+        typer.echo(json.dumps({"verdict": "allow", "note": note}) if as_json else f"allow\n  {note}")
+        return
+    explanation = explain(record)
+    if as_json:
+        typer.echo(json.dumps(explanation.members))
+    else:
+        show(explanation)
+    raise typer.Exit(_EXITS[record.verdict])
+
+
+async def _decide(
+    configuration: Configuration, third_party: Mapping[str, Plugin], facts: RequestFacts
+) -> DecisionRecord | None:
+    judge = load_judge(configuration, third_party=third_party)
+    try:
+        return (await judge.decide(facts, remember=False)).record
+    finally:
+        await judge.aclose()
+
+
+def _refused_path(facts: RequestFacts) -> DecisionRecord:
+    """What Envoy would refuse before anyone is asked."""
+    verdict = Deny(Reason.TARGET_NOT_CANONICAL, note="Envoy refuses this path: edge-path")
+    return compose_record(facts, route=None, verdict=verdict, walked=None, told=None, time=0.0, seconds=0.0)
+
+
+def _headers(options: Iterable[str]) -> Headers:
+    """Header lines of the options and of the files they name.
+
+    A line is `Name: value`; names in lower case, blanks around the value removed (RFC 9110 §5.5).
+    """
+    lines = [line for option in options for line in _lines(option)]
+    pairs = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip() or name != name.strip():
+            fail("error: a header is not `NAME: VALUE`\nhint: --header 'Authorization: Bearer …', or --header @FILE.")
+        try:
+            pairs.append((name.lower().encode("ascii"), value.strip(" \t").encode("latin-1")))
+        except UnicodeEncodeError:
+            fail("error: a header has a character that no header can carry\nhint: names are ASCII, values Latin-1.")
+    return tuple(pairs)
+
+
+def _lines(option: str) -> list[str]:
+    if not option.startswith("@"):
+        return [option]
+    try:
+        text = sys.stdin.read() if option == "@-" else Path(option[1:]).read_text(encoding="latin-1")
+    except OSError as error:
+        fail(f"error: {option[1:]} cannot be read: {error.strerror}")
+    return [line for line in text.splitlines() if line.strip()]

@@ -1,0 +1,42 @@
+"""`ostiary explain`: the decision behind a reference."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from ostiary.cli.explanation import show
+from ostiary.cli.shared import Exit, FileOption, JsonOption, fail, load_or_fail
+from ostiary.diagnostics.decision_log import Unreadable, read_decision
+from ostiary.diagnostics.explanation import explain as explained
+from ostiary.diagnostics.settings import decision_log_url
+
+
+def explain(
+    context: typer.Context,
+    reference: Annotated[str, typer.Argument(metavar="REFERENCE", help="The X-Request-ID of the answer.")],
+    file: FileOption,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the decision behind a request id: route, reason, who, and the chain step by step.
+
+    An unknown reference is waited for, 3 seconds at most: its record may be under way. Exit code 1 if there is none.
+    """
+    configuration, _ = load_or_fail(context, file)
+    found = read_decision(decision_log_url(configuration), reference.strip())
+    if isinstance(found, Unreadable):
+        fail(f"error: the decision log cannot be read: {found.what}", Exit.UNAVAILABLE)
+    if found is None:
+        fail(
+            "error: no decision has this reference\n"
+            "hint: allows are sampled (decision_log.sample_allows), and records are kept for decision_log.keep.",
+            Exit.DENIED,
+        )
+    explanation = explained(found)
+    if as_json:
+        typer.echo(json.dumps(explanation.members))
+    else:
+        show(explanation)

@@ -1,0 +1,97 @@
+"""`ostiary routes`, `reasons`, `schema`: reference material from the code itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ostiary.cli.shared import FileOption, JsonOption, load_or_fail
+from ostiary.config import schema
+from ostiary.decision.reasons import CONSEQUENCES
+from ostiary.judge.loading import judge_sections
+from ostiary.judge.route_rules import build_routes
+
+if TYPE_CHECKING:
+    from ostiary.decision.routes import Route
+
+
+def show_routes(context: typer.Context, file: FileOption, *, as_json: JsonOption = False) -> None:
+    """Show the routes of a file, most specific first, each with its policy and chain."""
+    configuration, third_party = load_or_fail(context, file)
+    routes = sorted(build_routes(configuration, third_party), key=_specificity)
+    if as_json:
+        typer.echo(json.dumps([_as_json(route) for route in routes]))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("ROUTE", "MATCH", "FOR", "DEMANDS", "ASKS"):
+        table.add_column(title, overflow="fold")
+    for route in routes:
+        table.add_row(route.name, _match(route), _for(route), _demands(route), route.policy.authority or "nobody")
+    Console(highlight=False).print(table)
+
+
+def show_reasons(*, as_json: JsonOption = False) -> None:
+    """Show every reason for which a request can be refused: its status and what it means."""
+    if as_json:
+        rows = [
+            {"reason": reason, "status": row.status, "text": row.text or None, "meaning": row.meaning}
+            for reason, row in CONSEQUENCES.items()
+        ]
+        typer.echo(json.dumps(rows))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("REASON", no_wrap=True)
+    table.add_column("STATUS", no_wrap=True)
+    table.add_column("MEANING")
+    for reason, row in CONSEQUENCES.items():
+        table.add_row(reason, "as sent" if row.status is None else str(row.status), row.meaning)
+    Console(highlight=False).print(table)
+
+
+def show_schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors: `# yaml-language-server: $schema=…`."""
+    typer.echo(json.dumps(schema(judge_sections({})), indent=2))
+
+
+def _specificity(route: Route) -> tuple[bool, str, int, str]:
+    return (route.match.host is None, route.match.host or "", -route.match.path.count("/"), route.name)
+
+
+def _match(route: Route) -> str:
+    methods = "" if route.match.methods is None else ",".join(sorted(route.match.methods)) + " "
+    return methods + (route.match.host or "") + route.match.path
+
+
+def _for(route: Route) -> str:
+    return f"{route.policy.gateway}/{route.policy.resource}"
+
+
+def _demands(route: Route) -> str:
+    if route.unsafe_anonymous:
+        return "nothing (unsafe_anonymous)"
+    wanted = {"app": route.policy.app_required, "user": route.policy.user_required}
+    return ", ".join([name for name, required in wanted.items() if required] + list(route.policy.scopes)) or "a token"
+
+
+def _as_json(route: Route) -> dict[str, object]:
+    policy = route.policy
+    return {
+        "name": route.name,
+        "host": route.match.host,
+        "path": route.match.path,
+        "methods": None if route.match.methods is None else sorted(route.match.methods),
+        "gateway": policy.gateway,
+        "resource": policy.resource,
+        "authority": policy.authority,
+        "protocol": policy.protocol,
+        "scopes": list(policy.scopes),
+        "app_required": policy.app_required,
+        "user_required": policy.user_required,
+        "disclosure": policy.disclosure,
+        "unsafe_anonymous": route.unsafe_anonymous,
+        "chain": list(policy.chain),
+    }

@@ -1,0 +1,114 @@
+"""`ostiary serve`: runs the roles of a file until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from ostiary.cli.shared import Environ, Exit, FileOption, environ_of, fail, third_party_or_fail
+from ostiary.config import Configuration, ConfigurationError, load_bytes
+from ostiary.diagnostics.logs import LogLevel, configure_logging
+from ostiary.gateway import NotReloaded, StartFault
+from ostiary.gateway.role import GatewayRole
+from ostiary.judge.loading import LATER_SECTIONS, judge_sections
+
+_ROLES = ("gateway",)
+_LATER = ("authz", "drive", "jobs", "console")
+WORKER_COMMAND = (sys.executable, "-m", "ostiary", "worker")
+
+_log = structlog.get_logger("ostiary.serve")
+
+
+def serve(
+    context: typer.Context,
+    file: FileOption,
+    roles: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ROLE]...", help="Which roles; those that the file has sections for by default."),
+    ] = None,
+    log_level: Annotated[LogLevel, typer.Option("--log-level", help="From which level on lines are written.")] = (
+        LogLevel.INFO
+    ),
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and end within 15 seconds with exit code 0.
+
+    SIGHUP reads the file again: a valid one is put in force without losing a request, an invalid one changes nothing.
+    """
+    for role in roles or ():
+        if role in _LATER:
+            fail(f"error: the role {role!r} is not in this version")
+        if role not in _ROLES:
+            fail(f"error: there is no role {role!r}\nhint: the roles are: {', '.join(_ROLES)}")
+    configure_logging(log_level, sys.stderr)
+    serving = _Serving(file, environ_of(context))
+    try:
+        configuration, data = serving.read()
+    except ConfigurationError as error:
+        fail(str(error))
+    raise typer.Exit(asyncio.run(serving.run(configuration, data)))
+
+
+class _Serving:
+    def __init__(self, file: Path, environ: Environ) -> None:
+        self._file = file
+        self._environ = environ
+        self._third_party = third_party_or_fail()
+
+    def read(self) -> tuple[Configuration, bytes]:
+        """The file as it is now.
+
+        Raises:
+            ConfigurationError: it cannot be read or is not valid.
+        """
+        try:
+            data = self._file.read_bytes()
+        except OSError as error:
+            fail(f"error: {self._file} cannot be read: {error.strerror}\nhint: name another file with `-c FILE`.")
+        sections = judge_sections(self._third_party)
+        return load_bytes(data, sections, self._environ, origin=self._file, later=LATER_SECTIONS), data
+
+    async def run(self, configuration: Configuration, data: bytes) -> int:
+        """Serve until a signal ends it; the exit code."""
+        try:
+            role = GatewayRole(configuration, data=data, third_party=self._third_party, worker_command=WORKER_COMMAND)
+            async with role:
+                _log.info("serving", url=role.url, routes=str(self._file))
+                await self._until_told(role)
+        except StartFault as fault:
+            typer.echo(f"error: {fault}", err=True)
+            return Exit.USAGE
+        return Exit.OK
+
+    async def _until_told(self, role: GatewayRole) -> None:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        again = asyncio.Event()
+        for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
+            loop.add_signal_handler(number, event.set)
+        ending = asyncio.create_task(ended.wait())
+        while not ended.is_set():
+            reloading = asyncio.create_task(again.wait())
+            await asyncio.wait([ending, reloading], return_when=asyncio.FIRST_COMPLETED)
+            reloading.cancel()
+            if again.is_set() and not ended.is_set():
+                again.clear()
+                await self._reload(role)
+        _log.info("ending: new connections are refused, open requests are finished")
+
+    async def _reload(self, role: GatewayRole) -> None:
+        try:
+            configuration, data = await asyncio.to_thread(self.read)
+        except ConfigurationError as error:
+            _log.error("not reloaded, nothing has changed", why=str(error))
+            return
+        outcome = await role.reload(configuration, data, self._third_party)
+        if isinstance(outcome, NotReloaded):
+            _log.error("not reloaded, nothing has changed", why=outcome.errors)
+        else:
+            _log.info("reloaded", generation=outcome.generation, notes=list(outcome.notes))

@@ -1,0 +1,251 @@
+"""The role `gateway` as a whole: the data plane, the writer of decision records, and what operators may ask of both."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import httpx2
+import structlog
+import uvicorn
+
+from ostiary.diagnostics.exposition import merge
+from ostiary.diagnostics.merging import edge_record
+from ostiary.diagnostics.metrics import Metrics
+from ostiary.diagnostics.outlet import Outlet
+from ostiary.diagnostics.record_json import compose
+from ostiary.diagnostics.settings import DECISION_LOG, OPERATOR, decision_log_url
+from ostiary.diagnostics.sink import RecordSink
+from ostiary.diagnostics.surface import OperatorSurface
+from ostiary.diagnostics.writer import RecordWriter
+from ostiary.gateway import files
+from ostiary.gateway.edge import EdgeLine, is_recorded, reason_of
+from ostiary.gateway.faults import StartFault
+from ostiary.gateway.plan import Plan
+from ostiary.gateway.supervisor import Gateway, NotReloaded, Reloaded
+from ostiary.judge.gateway_settings import GATEWAY
+from ostiary.judge.generations import parse_route_key
+from ostiary.judge.route_rules import build_routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from ostiary.config import Configuration, ListenAddress
+    from ostiary.diagnostics.record import DecisionRecord
+    from ostiary.plugins.plugin import Plugin
+
+_SCRAPE_SECONDS: Final = 2.0
+_OURS: Final = "supervisor"
+_JUDGED: Final = "ext_authz_denied"
+
+_log = structlog.get_logger(__name__)
+
+
+def plan_of(configuration: Configuration, third_party: Mapping[str, Plugin]) -> Plan:
+    """What a valid configuration asks of the data plane.
+
+    Raises:
+        StartFault: `gateway.listen` is null: there is no such role.
+    """
+    gateway = configuration.require(GATEWAY)
+    if gateway.listen is None:
+        raise StartFault("gateway.listen is null: nothing is served; another door or the kit judges")
+    binary = gateway.envoy.binary
+    return Plan(
+        listen=(gateway.listen.host, gateway.listen.port),
+        data_dir=configuration.data_dir,
+        routes=build_routes(configuration, third_party),
+        workers=os.cpu_count() or 1 if gateway.workers == "auto" else gateway.workers,
+        concurrency=gateway.envoy.concurrency,
+        decision_timeout_seconds=gateway.decision_timeout,
+        header_bytes=gateway.limits.header_bytes,
+        scheme=gateway.public_url.partition("://")[0],
+        binary=None if binary == "auto" else configuration.resolve_path(binary),
+    )
+
+
+class GatewayRole:
+    """Everything that `ostiary serve` runs for the role, while the block runs.
+
+    Args:
+        configuration: valid, with `gateway.listen`.
+        data: the bytes it was read from.
+        third_party: the installed plugins.
+        worker_command: a decision worker's command line.
+
+    Raises:
+        StartFault: on entering; everything that was started has been ended again.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        data: bytes,
+        third_party: Mapping[str, Plugin],
+        worker_command: Sequence[str],
+    ) -> None:
+        self._configuration = configuration
+        self._metrics = Metrics()
+        self._outlet = Outlet(configuration.data_dir)
+        self._sink: RecordSink | None = None
+        self._plan = plan_of(configuration, third_party)
+        self._gateway = Gateway(
+            self._plan,
+            worker_command=worker_command,
+            configuration=data,
+            origin=configuration.path,
+            on_edge_line=self._record_edge,
+            log=_say,
+        )
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """Where the public listener is."""
+        return self._gateway.url
+
+    @property
+    def gateway(self) -> Gateway:
+        """The data plane alone."""
+        return self._gateway
+
+    async def reload(
+        self, configuration: Configuration, data: bytes, third_party: Mapping[str, Plugin]
+    ) -> Reloaded | NotReloaded:
+        """Put another valid configuration in force, or change nothing and say why."""
+        try:
+            plan = plan_of(configuration, third_party)
+        except StartFault as fault:
+            return NotReloaded(errors=str(fault))
+        outcome = await self._gateway.reload(data, plan)
+        self._metrics.reloaded("refused" if isinstance(outcome, NotReloaded) else "loaded")
+        return outcome
+
+    async def __aenter__(self) -> Self:
+        configuration = self._configuration
+        async with AsyncExitStack() as stack:
+            files.make_private(configuration.data_dir)
+            operator = configuration.require(OPERATOR)
+            surface = OperatorSurface(
+                listen=operator.listen,
+                tokens=[configuration.secret("operator", "token")],
+                is_ready=self._gateway.ready,
+                metrics=self._exposition,
+            )
+            listener = stack.enter_context(_listening(operator.listen))
+            writer = RecordWriter(
+                data_dir=configuration.data_dir,
+                url=decision_log_url(configuration),
+                settings=configuration.require(DECISION_LOG),
+                dropped=self._metrics.dropped,
+            )
+            writer.start()
+            stack.push_async_callback(asyncio.to_thread, writer.close)
+            self._sink = RecordSink(
+                data_dir=configuration.data_dir,
+                settings=configuration.require(DECISION_LOG),
+                dropped=self._metrics.dropped,
+            )
+            stack.push_async_callback(asyncio.to_thread, self._sink.close)
+            await stack.enter_async_context(self._gateway)
+            await stack.enter_async_context(_served(surface, listener))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _record_edge(self, line: EdgeLine) -> None:
+        if line.reference is None or not is_recorded(line):
+            return
+        record = _edge_record(line, line.reference)
+        if line.details == _JUDGED:
+            # The worker has written its line already; the log's writer joins the two, or keeps this one if it is alone.
+            self._outlet.offer(compose(record)[1])
+        elif self._sink is not None:
+            self._sink.send(record)
+            self._metrics.decided(record)
+
+    async def _exposition(self) -> bytes:
+        """The pages of the workers that answer, and ours."""
+        pages = await asyncio.gather(*(_scrape(path) for path in self._plan.decision_sockets))
+        found: dict[int | str, bytes] = {_OURS: self._metrics.exposition()}
+        found |= {index: page for index, page in enumerate(pages) if page is not None}
+        return merge(found)
+
+
+def _say(level: str, event: str, /, **fields: object) -> None:
+    """The room's own log, in structlog's words."""
+    {"debug": _log.debug, "info": _log.info, "warning": _log.warning, "error": _log.error}[level](event, **fields)
+
+
+def _edge_record(line: EdgeLine, reference: str) -> DecisionRecord:
+    key = None if line.route is None else parse_route_key(line.route)
+    return edge_record(
+        reference=reference,
+        time=datetime.fromisoformat(line.time).timestamp(),
+        status=line.status,
+        reason=reason_of(line),
+        method=line.method or "",
+        path=line.path or "",
+        route=None if key is None else key[1],
+        peer=line.peer,
+        duration_seconds=line.duration_ms / 1000,
+    )
+
+
+async def _scrape(path: Path) -> bytes | None:
+    transport = httpx2.AsyncHTTPTransport(uds=str(path))
+    async with httpx2.AsyncClient(transport=transport, timeout=_SCRAPE_SECONDS) as client:
+        try:
+            answer = await client.get("http://worker/metrics")
+        except httpx2.HTTPError:
+            return None
+    return answer.content if answer.is_success else None
+
+
+@contextmanager
+def _listening(address: ListenAddress) -> Iterator[socket.socket]:
+    """Bind the operators' listener before anything is started, so that a taken port is said at once."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    # asyncio sets TCP_NODELAY only where the protocol is spelled out; without it each answer waits 40 ms.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address.host, address.port))
+        except OSError as error:
+            raise StartFault(f"operator.listen {address} cannot be bound: {os.strerror(error.errno or 0)}") from None
+        yield listener
+
+
+class _Server(uvicorn.Server):
+    """Signals are the command's, not the server's."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave them alone."""
+        yield
+
+
+@asynccontextmanager
+async def _served(app: OperatorSurface, listener: socket.socket) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=1
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait([serving])
