@@ -6,10 +6,10 @@ from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from tests.samples import ROUTE
 
 from ostiary.decision.routes import USUAL_METHODS, Match, Route
 from ostiary.judge.routing import RouteTable, bare_host
-from tests.samples import ROUTE
 
 
 def _route(name: str, path: str, methods: set[str] | None = None, host: str | None = None) -> Route:

@@ -100,7 +100,7 @@ routes:
 """)
 
 
-def configuration_text(  # noqa: PLR0913 - the places that differ from run to run
+def configuration_text(
     *,
     path: str,
     listen: str,

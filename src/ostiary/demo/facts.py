@@ -1,16 +1,16 @@
 """What can be said of a visit afterwards, as names and texts: a table that expectations are compared with.
 
-    status                  of the answer
-    says                    the reason that the client may read, from the error's message
-    header NAME             of the answer
-    body MEMBER.MEMBER      a leaf of the answer's JSON
-    upstream                the API that answered; absent: none was reached
-    upstream path           the path that reached it
-    upstream header NAME    a header that reached it
-    asked                   how many questions the authorization server got
-    verdict, reason, cache  of the decision record
-    decided path            the path that was judged
-    steps, notes            the plugins that ran, what they noted
+status                  of the answer
+says                    the reason that the client may read, from the error's message
+header NAME             of the answer
+body MEMBER.MEMBER      a leaf of the answer's JSON
+upstream                the API that answered; absent: none was reached
+upstream path           the path that reached it
+upstream header NAME    a header that reached it
+asked                   how many questions the authorization server got
+verdict, reason, cache  of the decision record
+decided path            the path that was judged
+steps, notes            the plugins that ran, what they noted
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ _NO_CREDENTIALS_UPSTREAM: Final = {
 }
 
 
-def _visit(  # noqa: PLR0913 - the columns of a row
+def _visit(
     title: str,
     request: str,
     expected: str,

@@ -75,7 +75,7 @@ class DevelopmentServer:
         """How many of them were about one token."""
         return self._store.introspections_of(token)
 
-    def mint(  # noqa: PLR0913  # the members of an introspection answer
+    def mint(  # the members of an introspection answer
         self,
         *,
         client_id: str,

@@ -95,7 +95,7 @@ class TokenStore:
                 self._asked[digest] = self._asked.get(digest, 0) + 1
                 _trim(self._asked, self._max_tokens)
 
-    def issue(  # noqa: PLR0913  # the members of an introspection answer
+    def issue(  # the members of an introspection answer
         self,
         value: str,
         *,

@@ -55,7 +55,7 @@ class OperatorSurface:
         *,
         listen: ListenAddress,
         tokens: Iterable[Secret],
-        is_ready: Callable[[], bool],
+        is_ready: Callable[[], Awaitable[bool]],
         metrics: Callable[[], Awaitable[bytes]],
     ) -> None:
         """Make the application.
@@ -93,7 +93,7 @@ class OperatorSurface:
         if scope["path"] == "/healthz":
             return _Answer(status=HTTPStatus.OK, body=b"ok\n")
         if scope["path"] == "/readyz":
-            if self._is_ready():
+            if await self._is_ready():
                 return _Answer(status=HTTPStatus.OK, body=b"ready\n")
             return _Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, body=b"unready\n")
         if not self._is_operator(headers):
