@@ -7,7 +7,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from tests.integrations.judging import API, GATE, TABLE, file_of, judging, lines_of, mint, route, table_judges
+from tests.integrations.judging import (
+    API,
+    GATE,
+    TABLE,
+    file_of,
+    judging,
+    lines_of,
+    mint,
+    parameters,
+    route,
+    table_judges,
+)
 from tests.integrations.serving import serving
 
 from ostiary.authorities import Clocks
@@ -284,7 +295,7 @@ async def services(
 
 @pytest.mark.parametrize(
     "row",
-    [pytest.param(row, id=row.name, marks=pytest.mark.requirement(*row.requirements)) for row in TABLE],
+    parameters(TABLE),
 )
 async def test_the_decision_table_holds_here(
     services: dict[str, Asked], authority: DevelopmentServer, row: Row

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
 from tests.decision_row import AWAY, PUBLIC_URL, ROUTES, Row, TokenState
 from tests.decision_table import ROWS
 
@@ -17,7 +18,9 @@ from ostiary.devserver import Client, DevelopmentServer
 from ostiary.judge.loading import SYSTEM_CLOCKS, judge_sections, load_judge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from _pytest.mark.structures import ParameterSet
 
     from ostiary.authorities import Clocks
     from ostiary.config import Configuration
@@ -31,6 +34,14 @@ BOTH_PRESENT: Final = ("legacy", "refuse")
 
 # Rows that a door can be brought to.
 TABLE: Final = [row for row in ROWS if row.chain_only is None]
+
+
+def parameters(rows: Iterable[Row]) -> list[ParameterSet]:
+    """Rows as a test's parameters, each tagged with what it shows."""
+    return [
+        pytest.param(row, id=row.name, marks=[pytest.mark.requirement(*row.requirements)] if row.requirements else [])
+        for row in rows
+    ]
 
 
 def route(name: str, path: str, **settings: JsonValue) -> dict[str, JsonValue]:

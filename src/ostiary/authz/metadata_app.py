@@ -93,8 +93,8 @@ class MetadataApp:
         if path is None:
             return _error(404)
         route = _find(generation, asked, path)
-        if route is None or route.policy.authority is None:
-            return _error(404)
+        if route is None or route.unsafe_anonymous or route.policy.authority is None:
+            return _error(404)  # where nothing is judged nothing is protected
         return Answer(
             status=200,
             headers=(("content-type", "application/json"), ("cache-control", "max-age=300"), _CORS),
