@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, fields, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -22,6 +21,8 @@ from ostiary.plugins.plugin import THIRD_PARTY, Outcome, Terms
 from ostiary.plugins.questions import Introspect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from ostiary.plugins.drivers import Chain
     from ostiary.plugins.plugin import Asking
     from ostiary.plugins.questions import Fact, Question
@@ -215,6 +216,10 @@ def broken_denial(**members: object) -> Deny:
     return replace(Deny(Reason.POLICY_EMPTY), **members)  # type: ignore[arg-type]  # what an untyped plugin may do
 
 
+def broken_notes(seen: Exchange, notes: object) -> Exchange:
+    return replace(seen, notes=notes)  # type: ignore[arg-type]  # the same
+
+
 MISDEEDS: dict[str, tuple[Callable[[Exchange], object], str]] = {
     "it raises": (raising(RuntimeError("Canary-7f3a9c")), "RuntimeError"),
     "it raises what ends a generator": (raising(StopIteration(ALLOW)), "RuntimeError"),
@@ -226,9 +231,9 @@ MISDEEDS: dict[str, tuple[Callable[[Exchange], object], str]] = {
     "it is another exchange": (lambda _: exchange(path="/other"), "BrokenTermsError"),
     "it takes notes away": (lambda seen: replace(seen, notes=()), "BrokenTermsError"),
     "it changes another's note": (lambda seen: replace(seen, notes=("other",)), "BrokenTermsError"),
-    "its notes are a list": (lambda seen: replace(seen, notes=[*seen.notes]), "BrokenTermsError"),
-    "its note is no text": (lambda seen: replace(seen, notes=(*seen.notes, 5)), "BrokenTermsError"),
-    "its notes are nothing": (lambda seen: replace(seen, notes=None), "TypeError"),
+    "its notes are a list": (lambda seen: broken_notes(seen, [*seen.notes]), "BrokenTermsError"),
+    "its note is no text": (lambda seen: broken_notes(seen, (*seen.notes, 5)), "BrokenTermsError"),
+    "its notes are nothing": (lambda seen: broken_notes(seen, None), "TypeError"),
     "its reason is the edge's": (lambda _: Deny(Reason.EDGE_GATE), "BrokenTermsError"),
     "its reason is not listed": (lambda _: broken_denial(reason="because"), "BrokenTermsError"),
     "its reason is a text": (lambda _: broken_denial(reason="policy-empty"), "BrokenTermsError"),
