@@ -287,7 +287,7 @@ async def test_what_is_being_judged_is_judged_to_the_end(worker: Worker, *, by_s
         else:
             worker.tell(Drain())
         async with asyncio.timeout(SECONDS):
-            while await accepts(worker.decision):
+            while await accepts(worker.decision):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.02)
         assert not checking.done()
         slow.may_answer.set()

@@ -1,4 +1,4 @@
-"""What the tour walks through: authorization server, upstreams, MCP server and the gateway, all real, all on loopback."""
+"""What the tour walks through: authorization server, upstreams, MCP server, gateway; all real, all on loopback."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ async def stage(*, workers: int = 1) -> AsyncIterator[Stage]:
         StartFault: the gateway did not start.
     """
     secret = secrets.token_urlsafe(32)
-    clients = [Client(client_id=CLIENT_ID, secret=secret), *(Client(client_id=name, secret=secret) for name in _CLIENTS)]
+    clients = [
+        Client(client_id=CLIENT_ID, secret=secret),
+        *(Client(client_id=name, secret=secret) for name in _CLIENTS),
+    ]
     async with AsyncExitStack() as stack:
         # A short path: a socket's may have 107 bytes.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ostiary-", ignore_cleanup_errors=True)))

@@ -86,7 +86,7 @@ _ALICE: Final = Token(subject="alice", audience=("gateway:shop/api:*",))
 
 _DETECTION: Final = Chapter(
     title="US1  Detection",
-    question="Which way does a request take, and where does a stranger begin?",
+    question="Which way a request takes.",
     visits=(
         _visit(
             "No credentials",
