@@ -1,0 +1,44 @@
+"""The reference says what the code says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.docs.generate import PAGES, stale, table, write
+
+from ostiary.decision.reasons import Reason
+from ostiary.plugins.chain import SHIPPED
+from ostiary.plugins.exchange import CONTEXT_VARIABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_generated_page_is_current(name: str) -> None:
+    """Conventions 21; `make fix` renders them."""
+    assert list(stale({name: PAGES[name]})) == []
+
+
+def test_every_reason_plugin_and_variable_has_its_row() -> None:
+    """Conventions 21: each must appear in the reference."""
+    reasons, plugins = PAGES["docs/reference/reasons.md"](), PAGES["docs/reference/plugins.md"]()
+    assert [reason for reason in Reason if f"| `{reason}` |" not in reasons] == []
+    assert [name for name in (*SHIPPED, *CONTEXT_VARIABLES) if f"| `{name}` |" not in plugins] == []
+
+
+def test_a_page_that_is_out_of_date_is_found_and_written(tmp_path: Path) -> None:
+    """Ours: the check is itself tested."""
+    name = str(tmp_path / "reference" / "page.md")
+    pages = {name: lambda: "new\n"}
+    found = stale(pages)
+    assert list(found) == [name]
+    write(found)
+    assert stale(pages) == {}
+    assert list(stale({name: lambda: "newer\n"})) == [name]
+
+
+def test_a_bar_in_a_cell_is_escaped() -> None:
+    """Ours: it would be a column."""
+    assert table(("a",), [("b|c",)]) == "| a |\n| --- |\n| b\\|c |"
