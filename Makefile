@@ -12,7 +12,7 @@ demo: .venv/run ## a real Envoy refuses and admits real requests, and explains e
 	@$(BIN)/ostiary demo
 
 test: .venv/dev ## everything a change may break
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 check: lint types arch docs test ## test, and lint, types, architecture, docs
 

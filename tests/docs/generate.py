@@ -23,7 +23,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     lines = [list(heads), *map(list, rows)]
     lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def traceability() -> str:
@@ -45,7 +45,7 @@ def reasons() -> str:
     ]
     intro = "Why a request was refused. The text is what a client may read where the route discloses reasons."
     heads = ("reason", "status", "text", "challenge", "what it means")
-    return "\n\n".join(["# Reasons", f"{intro} {_MADE}", table(heads, rows)]) + "\n"
+    return "\n\n".join(["# Reasons", f"{intro} {_MADE}", table(heads, rows)])
 
 
 def plugins() -> str:
@@ -63,17 +63,14 @@ def plugins() -> str:
         for link in links
     ]
     variables = [(f"`{name}`", meaning) for name, meaning in CONTEXT_VARIABLES.items()]
-    return (
-        "\n\n".join(
-            [
-                "# Plugins",
-                f"The default chain, in its order: higher priority runs first. {_MADE}",
-                table(("priority", "plugin", "runs when", "asks", "is handed credentials", "does"), rows),
-                "## Context variables",
-                table(("variable", "says"), variables),
-            ]
-        )
-        + "\n"
+    return "\n\n".join(
+        [
+            "# Plugins",
+            f"The default chain, in its order: higher priority runs first. {_MADE}",
+            table(("priority", "plugin", "runs when", "asks", "is handed credentials", "does"), rows),
+            "## Context variables",
+            table(("variable", "says"), variables),
+        ]
     )
 
 

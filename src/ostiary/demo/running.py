@@ -117,10 +117,7 @@ def _lines(ready: Stage) -> tuple[tuple[str, str], ...]:
         ("no credentials: 401, and where to get some", f"curl -i {orders}"),
         ("a good token", f"curl -i {orders} -H 'Authorization: Bearer {good}'"),
         ("a token for another gateway: 403", f"curl -i {orders} -H 'Authorization: Bearer {other}'"),
-        (
-            "what the resource says of itself",
-            f"curl {ready.origin}/.well-known/oauth-protected-resource/shop/prod/orders",
-        ),
+        ("what the resource says of itself", f"curl {metadata}"),
         ("why? with the X-Request-ID of an answer", f".venv/bin/ostiary explain REFERENCE -c {ready.path}"),
     )
 
