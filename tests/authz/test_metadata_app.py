@@ -236,6 +236,22 @@ async def test_the_root_document_speaks_for_the_route_that_is_named(
     assert (await published.get(location)).status == 404
 
 
+async def test_a_route_of_another_host_does_not_speak_for_this_root(
+    authority: DevelopmentServer, published: Published
+) -> None:
+    """Contract gateway, Challenge: a route with a host stands for that host alone."""
+    hosted = route(
+        "deep", "/deep", match={"path": "/deep", "host": "api.example.com"}, public_url="https://api.example.com"
+    )
+    async with judging(file_of(authority.issuer, [hosted])) as judge:
+        published.generations.load(2, Generation(judge=judge, metadata_root="deep"))
+        here = await published.get(WELL_KNOWN)
+        there = await published.get(WELL_KNOWN, host="api.example.com")
+        await published.generations.forget(2)
+    assert here.status == 404
+    assert members(there)["resource"] == "https://api.example.com"
+
+
 async def test_a_head_request_has_the_headers_alone(published: Published) -> None:
     """RFC 9110 §9.3.2."""
     get = await published.about("/group")

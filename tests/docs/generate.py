@@ -23,7 +23,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     lines = [list(heads), *map(list, rows)]
     lines.insert(1, ["---"] * len(lines[0]))
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def traceability() -> str:
@@ -45,7 +45,7 @@ def reasons() -> str:
     ]
     intro = "Why a request was refused. The text is what a client may read where the route discloses reasons."
     heads = ("reason", "status", "text", "challenge", "what it means")
-    return "\n\n".join(["# Reasons", f"{intro} {_MADE}", table(heads, rows)])
+    return "\n\n".join(["# Reasons", f"{intro} {_MADE}", table(heads, rows)]) + "\n"
 
 
 def plugins() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from tests.integrations.judging import (
     route,
     table_judges,
 )
-from tests.integrations.serving import serving
+from tests.integrations.serving import SECONDS, parse_answer, serving
 
 from ostiary.decision.dialects import Answer as Written
 from ostiary.decision.facts import Door
@@ -239,23 +240,37 @@ async def test_no_header_that_only_a_gateway_may_set_reaches_the_application(
     assert (b"x-harmless", b"1") in handed
 
 
-@pytest.mark.parametrize(
-    "parts",
-    [
-        (b"4\r\nbody\r\n0\r\nX-Bkapi-App: evil\r\nAuthorization: Bearer evil\r\nx-extra: 1\r\n\r\n",),
-        (b"4\r\nbody\r\n", b"0\r\nX-Bkapi-App: evil\r\nAuthorization: Bearer evil\r\nx-extra: 1\r\n\r\n"),
-    ],
-    ids=["with the head", "later"],
-)
-async def test_trailers_are_no_headers(app: Guarded, good: bytes, parts: tuple[bytes, ...]) -> None:
-    """Attack table, identity headers: from trailers too; httptools appends them to the scope's headers."""
-    head = b"POST /billing HTTP/1.1\r\n" + HOST + good + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-    first, *rest = parts
-    answer = await app.served.send(head + first, *rest)
+CHUNKED: Final = b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\nbody\r\n"
+TRAILERS: Final = b"0\r\nX-Bkapi-App: evil\r\nAuthorization: Bearer evil\r\nX-Extra: evil\r\n\r\n"
+
+
+async def test_trailers_that_come_with_the_head_pretend_nothing(app: Guarded, good: bytes) -> None:
+    """Attack table, identity headers: from trailers too. httptools has them among the headers before Guard runs."""
+    answer = await app.served.send(b"POST /billing HTTP/1.1\r\n" + HOST + good + CHUNKED + TRAILERS)
     if answer.status == 200:
-        assert "evil" not in answer.body.decode()
-    else:  # a token in a trailer that came with the head makes two: refused, as any two are
+        assert b"evil" not in answer.body
+    else:  # a second token: refused, as any two are
         assert [record.reason for record in app.records] == [Reason.CREDENTIALS_MALFORMED]
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+async def test_trailers_that_come_later_are_no_headers(judge: Judge, good: bytes, http: str) -> None:
+    """The same. httptools appends them to the scope's list while the application runs."""
+    begun = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await upstream(scope, receive, send)
+
+    async with serving(Guard(app, judge), http=http) as served:
+        reader, writer = await served.connect()
+        writer.write(b"POST /billing HTTP/1.1\r\n" + HOST + good + CHUNKED)
+        await asyncio.wait_for(begun.wait(), SECONDS)
+        writer.write(TRAILERS)
+        answer = parse_answer(await asyncio.wait_for(reader.read(-1), SECONDS))
+        writer.close()
+    assert seen(answer)["body"] == "body"
+    assert b"evil" not in answer.body
 
 
 async def test_a_token_in_a_trailer_that_comes_later_is_never_read(app: Guarded, token: str) -> None:
@@ -422,6 +437,7 @@ async def denied(judge: Judge, scope: Scope, *incoming: Message) -> list[Message
         sent.append(message)
 
     await Guard(app, judge)(scope, receive, send)
+    assert waiting == []
     return sent
 
 

@@ -126,6 +126,7 @@ class RecordWriter:
                 heard.bind(str(self._socket_path))
             finally:
                 os.umask(mask)
+            self._socket_path.chmod(0o600)
             store = RecordStore(self._url, self._settings, dropped=self._dropped, now=self._now)
             store.start()
             self._listening.set()
