@@ -100,6 +100,7 @@ def test_no_header_at_all_is_no_credential() -> None:
         (b"DPoP b", b"bearer a"),
         (b"DPoP b,\tBEARER a",),
         (b"Basic YTpi,Bearer",),
+        (b"bearer", b"DPoP b"),
         (b"Bearer ,",),
         (b'Digest username="x, Bearer y"',),  # a quoted comma is one to a reader who knows no quotes
     ],
@@ -109,7 +110,10 @@ def test_bearer_beside_another_part_is_malformed(values: tuple[bytes, ...]) -> N
     assert authorization(*values) == Credentials(presented=Presented.MALFORMED)
 
 
-@pytest.mark.parametrize("values", [(b"Basic YTpi", b"DPoP x"), (b"a, b",), (b",",), (b"", b"")])
+@pytest.mark.parametrize(
+    "values",
+    [(b"Basic YTpi", b"DPoP x"), (b"a, b",), (b",",), (b"", b""), (b"Bearer\ta", b"DPoP x"), (b"Bearers a", b"DPoP x")],
+)
 def test_several_parts_of_other_schemes_are_no_credential(values: tuple[bytes, ...]) -> None:
     """gateway.md Detection: otherwise the first scheme decides, and it is not Bearer."""
     assert authorization(*values) == NO_CREDENTIALS
