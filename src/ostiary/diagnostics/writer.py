@@ -90,7 +90,9 @@ class RecordWriter:
         """Write what has arrived, and let another have the lock."""
         self._closing.set()
         self._wake.close()
-        if self._thread.is_alive():
+        if self._thread.ident is None:
+            self._woken.close()
+        else:
             self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
@@ -144,6 +146,7 @@ class RecordWriter:
         while not self._closing.is_set():
             ready.poll()
             self._take(heard, store)
+        self._take(heard, store)
 
     def _take(self, heard: socket.socket, store: RecordStore) -> None:
         """All that is there."""
