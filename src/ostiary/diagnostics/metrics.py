@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from ostiary.diagnostics.record import RecordSource
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -86,11 +88,12 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def decided(self, record: DecisionRecord) -> None:
-        """A door has a decision."""
+        """A door has a decision, or the edge its answer: that one took as long as the upstream, which is not timed."""
         key = (record.door, record.route or "", record.verdict, record.reason or "")
         with self._lock:
             self._decisions.add(key)
-            self._decision_seconds.add(record.total_seconds)
+            if record.source is RecordSource.JUDGE:
+                self._decision_seconds.add(record.total_seconds)
 
     def asked(self, authority: str, outcome: str, seconds: float) -> None:
         """An authority has answered, or not."""

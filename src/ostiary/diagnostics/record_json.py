@@ -13,6 +13,7 @@ from ostiary.decision.reasons import Reason
 from ostiary.decision.routes import Disclosure
 from ostiary.decision.verdict import VerdictLabel
 from ostiary.diagnostics.record import DecisionRecord, RecordSource, visible
+from ostiary.diagnostics.redaction import redact
 from ostiary.plugins.drivers import Step, StepOutcome
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class RecordFault(ValueError):  # noqa: N818 - a fault of the sender
 
 
 def compose(record: DecisionRecord, mask: Callable[[str], str] | None = None) -> tuple[dict[str, JsonValue], bytes]:
-    """A record's members in a fixed order, and the same as JSON in UTF-8.
+    """A record's members in a fixed order, and the same as redacted JSON in UTF-8.
 
     Every text becomes `visible`, every list has at most 100 entries. What is still too long loses its steps' notes,
     then entries of its lists, audience first.
@@ -64,12 +65,12 @@ def compose(record: DecisionRecord, mask: Callable[[str], str] | None = None) ->
         mask: what is said instead of the subject.
     """
     found = _members(record, mask)
-    data = _encode(found).encode()
+    data = redact(_encode(found)).encode()
     for cut in _CUTS:
         if len(data) <= MAX_RECORD_BYTES:
             break
         cut(found)
-        data = _encode(found).encode()
+        data = redact(_encode(found)).encode()
     return found, data
 
 

@@ -19,6 +19,9 @@ REDACTED: Final = "[redacted]"
 
 # RFC 6750 §2.1 b64token and RFC 9110 §11.2 token68; `%` for what was escaped in a path.
 _CREDENTIAL: Final = r"[A-Za-z0-9\-._~+/%]+=*"
+_SCHEMES: Final = ("bearer", "basic", "dpop")
+# What we say of schemes ourselves, and a challenge (`Bearer realm="…"`).
+_NO_CREDENTIAL: Final = r"(?!(?:tokens?|credentials?|authentication)(?![A-Za-z0-9\-._~+/%=]))(?![a-z_]+=\\?\")"
 _SECRETS: Final = ("access_token", "refresh_token", "id_token", "bk_token", "bk_ticket", "password", "secret")
 
 
@@ -35,13 +38,17 @@ _SHAPES: Final = (
     _Shape(
         _SECRETS,
         re.compile(
-            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*b?\\?[\"']?)[^\s\"'\\&,;}\])]+", re.IGNORECASE
+            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*b?\\?[\"']?)(?!\[redacted\])[^\s\"'\\&,;}\])]+",
+            re.IGNORECASE,
         ),
     ),
-    # A scheme and what follows it; a challenge (`Bearer realm="…"`) is none.
+    # A scheme and what follows it; the gap may have been escaped, once or twice.
     _Shape(
-        tuple([scheme + gap for scheme in ("bearer", "basic", "dpop") for gap in (" ", "\t", "%20", "\\t")]),
-        re.compile(r"\b((?:bearer|basic|dpop)(?: |\t|%20|\\t)+)(?![a-z_]+=\\?\")" + _CREDENTIAL, re.IGNORECASE),
+        tuple([scheme + gap for scheme in _SCHEMES for gap in (" ", "\t", "%", "\\")]),
+        re.compile(
+            r"\b((?:" + "|".join(_SCHEMES) + r")(?: |\t|%20|%09|\\{1,2}t)+)" + _NO_CREDENTIAL + _CREDENTIAL,
+            re.IGNORECASE,
+        ),
     ),
     # RFC 7519: a JWT begins with an object, `{"`, in base64url.
     _Shape(("eyj",), re.compile(r"()\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*")),
@@ -69,17 +76,12 @@ _SECRET_KEYS: Final = frozenset(
 
 
 def redact(text: str) -> str:
-    """The text without what looks like a credential."""
+    """The text without what looks like a credential. Doing it twice changes nothing more."""
     lower = text.lower()
     for shape in _SHAPES:
         if any(word in lower for word in shape.words):
             text = shape.pattern.sub(rf"\1{REDACTED}", text)
     return text
-
-
-def redact_bytes(data: bytes) -> bytes:
-    """The same for UTF-8."""
-    return redact(data.decode()).encode()
 
 
 def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

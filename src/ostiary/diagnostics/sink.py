@@ -12,7 +12,6 @@ import structlog
 from ostiary.decision.verdict import VerdictLabel
 from ostiary.diagnostics.outlet import Outlet
 from ostiary.diagnostics.record_json import compose
-from ostiary.diagnostics.redaction import redact_bytes
 from ostiary.diagnostics.subjects import SubjectMask, load_subject_key
 
 if TYPE_CHECKING:
@@ -64,8 +63,8 @@ class RecordSink:
         self._threshold = int(settings.sample_allows * _CRC_VALUES)
         self._dropped = dropped
         self._capacity = capacity
-        self._refused: deque[DecisionRecord] = deque()
-        self._allowed: deque[DecisionRecord] = deque()
+        self._refused: deque[tuple[DecisionRecord, bool]] = deque()
+        self._allowed: deque[tuple[DecisionRecord, bool]] = deque()
         self._lock = Lock()
         self._filled = Event()
         self._closing = Event()
@@ -73,25 +72,29 @@ class RecordSink:
         # Bound once: a logger that is bound at each line costs more than the line.
         self._lines: structlog.typing.FilteringBoundLogger = structlog.get_logger("ostiary.decision").bind()
 
-    def send(self, record: DecisionRecord) -> None:
-        """Take a record, or drop it; at once, whatever the writer does."""
+    def send(self, record: DecisionRecord, *, logs: bool = True) -> None:
+        """Take a record, or drop it; at once, whatever the writer does.
+
+        Args:
+            record: of one decision.
+            logs: False where another process has written the line of the same decision.
+        """
         is_allow = record.verdict is VerdictLabel.ALLOW
         if is_allow and crc32(record.reference.encode("utf-8", "surrogatepass")) >= self._threshold:
             return
-        lost = 0
         with self._lock:
-            if len(self._refused) + len(self._allowed) >= self._capacity:
-                lost = 1
-                if is_allow or not self._allowed:
-                    self._dropped(lost)
-                    return
+            is_full = len(self._refused) + len(self._allowed) >= self._capacity
+            if not is_full:
+                (self._allowed if is_allow else self._refused).append((record, logs))
+            elif self._allowed and not is_allow:
                 self._allowed.popleft()
-            (self._allowed if is_allow else self._refused).append(record)
-            if self._thread is None:
+                self._refused.append((record, logs))
+            # Not alive: nothing was sent so far, or this is the child of a fork.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._run, name="decision records", daemon=True)
                 self._thread.start()
-        if lost:
-            self._dropped(lost)
+        if is_full:
+            self._dropped(1)
         if not self._filled.is_set():
             self._filled.set()
 
@@ -99,10 +102,13 @@ class RecordSink:
         """Send what waits, for at most so long, and stop."""
         self._closing.set()
         self._filled.set()
-        thread = self._thread
-        if thread is not None:
-            thread.join(timeout_seconds)
-        if left := len(self._refused) + len(self._allowed):
+        if self._thread is not None:
+            self._thread.join(timeout_seconds)
+        with self._lock:
+            left = len(self._refused) + len(self._allowed)
+            self._refused.clear()
+            self._allowed.clear()
+        if left:
             self._dropped(left)
 
     def _run(self) -> None:
@@ -122,16 +128,17 @@ class RecordSink:
                 waiting = self._refused or self._allowed
                 if not waiting:
                     return
-                record = waiting.popleft()
+                record, logs = waiting.popleft()
             try:
-                self._deliver(record)
+                self._deliver(record, logs=logs)
             except Exception as error:  # noqa: BLE001 - a record that cannot be written must not end the thread
                 self._dropped(1)
                 _log.warning("a decision record was lost", reference=record.reference, error=type(error).__name__)
 
-    def _deliver(self, record: DecisionRecord) -> None:
+    def _deliver(self, record: DecisionRecord, *, logs: bool) -> None:
         found, data = compose(record, self._mask)
-        if self._outlet is not None and not self._outlet.offer(redact_bytes(data)):
+        if self._outlet is not None and not self._outlet.offer(data):
             self._dropped(1)
-        write = self._lines.warning if record.verdict is VerdictLabel.UNAVAILABLE else self._lines.info
-        write("decision", **found)
+        if logs:
+            write = self._lines.warning if record.verdict is VerdictLabel.UNAVAILABLE else self._lines.info
+            write("decision", **found)

@@ -26,6 +26,7 @@ from ostiary.gateway import files
 from ostiary.gateway.edge import EdgeLine, is_recorded, reason_of
 from ostiary.gateway.faults import StartFault
 from ostiary.gateway.plan import Plan
+from ostiary.gateway.render.routes import OTHER_METHODS
 from ostiary.gateway.supervisor import Gateway, NotReloaded, Reloaded
 from ostiary.judge.gateway_settings import GATEWAY
 from ostiary.judge.generations import parse_route_key
@@ -155,6 +156,7 @@ class GatewayRole:
                 dropped=self._metrics.dropped,
             )
             stack.push_async_callback(asyncio.to_thread, self._sink.close)
+            stack.callback(self._outlet.close)
             await stack.enter_async_context(self._gateway)
             await stack.enter_async_context(_served(surface, listener))
             self._stack = stack.pop_all()
@@ -191,6 +193,7 @@ def _say(level: str, event: str, /, **fields: object) -> None:
 
 def _edge_record(line: EdgeLine, reference: str) -> DecisionRecord:
     key = None if line.route is None else parse_route_key(line.route)
+    name = None if key is None else key[1]
     return edge_record(
         reference=reference,
         time=datetime.fromisoformat(line.time).timestamp(),
@@ -198,7 +201,7 @@ def _edge_record(line: EdgeLine, reference: str) -> DecisionRecord:
         reason=reason_of(line),
         method=line.method or "",
         path=line.path or "",
-        route=None if key is None else key[1],
+        route=None if name is None else name.removesuffix(OTHER_METHODS),
         peer=line.peer,
         duration_seconds=line.duration_ms / 1000,
     )

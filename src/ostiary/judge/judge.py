@@ -102,16 +102,15 @@ class Judge:
         if found is not None and found.unsafe_anonymous:
             return Decision(verdict=ALLOW, refusal=None, record=None, route=found)
         conversation = _Conversation(self._asked, facts.reference, began + self._timeout_seconds, remember=remember)
-        walked: Walked | None = None
-        if found is None:
-            verdict: Verdict = Deny(Reason.ROUTE_UNMATCHED)
-        else:
-            try:
-                walked = await self._walk(facts, found, now, conversation)
-                verdict = walked.verdict
-            except Exception as error:  # noqa: BLE001 - the one exit: whatever fails here, nothing is let through
-                _log.error("judge failed", reference=facts.reference, error=type(error).__name__)
-                verdict = Deny(Reason.JUDGE_FAILED, note=type(error).__name__)
+        try:
+            walked = None if found is None else await self._walk(facts, found, now, conversation)
+            verdict: Verdict = Deny(Reason.ROUTE_UNMATCHED) if walked is None else walked.verdict
+            refusal = _refuse(verdict, found, facts)
+        except Exception as error:  # noqa: BLE001 - the one exit: whatever fails here, nothing is let through
+            _log.error("judge failed", reference=facts.reference, error=type(error).__name__)
+            walked = None
+            verdict = Deny(Reason.JUDGE_FAILED, note=type(error).__name__)
+            refusal = _refuse(verdict, found, facts)
         record = compose_record(
             facts,
             route=found,
@@ -121,7 +120,6 @@ class Judge:
             time=now,
             seconds=self._clocks.monotonic() - began,
         )
-        refusal = refuse(verdict, route=found, path=facts.path) if isinstance(verdict, Deny) else None
         return Decision(verdict=verdict, refusal=refusal, record=record, route=found, walked=walked)
 
     def refuse_target(self, facts: RequestFacts) -> Decision:
@@ -147,6 +145,10 @@ class Judge:
         exchange = begin(facts, credentials, route, now)
         steps = walk(self._chains[route.name], exchange, credentials, self._clocks.monotonic)
         return await drive(steps, conversation.ask)
+
+
+def _refuse(verdict: Verdict, route: Route | None, facts: RequestFacts) -> Refusal | None:
+    return refuse(verdict, route=route, path=facts.path) if isinstance(verdict, Deny) else None
 
 
 class _Conversation:

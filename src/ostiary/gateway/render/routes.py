@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ostiary.gateway.render.tree import Node, Tree
 
 ROUTES_KIND: Final = "envoy.config.route.v3.RouteConfiguration"
+OTHER_METHODS: Final = (
+    ".other-methods"  # behind a route whose path it was, but not its method
+)
 GUARD_HOST: Final = "guard.host"
 GUARD_PATH: Final = "guard.path"
 _METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
@@ -98,7 +101,7 @@ def _group(generation: int, path: str, group: Sequence[Route], *, many: bool) ->
             for matcher in _methods(methods, many=many)
         )
     if covered and covered < set(USUAL_METHODS):
-        rendered.append(_answered(route_key(generation, group[0].name) + ".other-methods", _path(path), 404))
+        rendered.append(_answered(route_key(generation, group[0].name) + OTHER_METHODS, _path(path), 404))
     return rendered
 
 
