@@ -45,12 +45,13 @@ def table_file(issuer: str, upstream: str, away: str, both_present: str) -> dict
     }
     gone: dict[str, JsonValue] = {**server, "issuer": away, "introspection_endpoint": away + "/introspect"}
     servers: dict[str, JsonValue] = {"corp": server, AWAY: gone}
+    gateway: dict[str, JsonValue] = {"public_url": PUBLIC_URL, "both_present": both_present, "mcp_paths": MCP_PATHS}
     routes: list[JsonValue] = [
         {"name": name, **ROUTES[name], "upstream": upstream} for name in sorted({row.route for row in TABLE})
     ]
     return {
         "version": 1,
-        "gateway": {"public_url": PUBLIC_URL, "both_present": both_present, "mcp_paths": MCP_PATHS},
+        "gateway": gateway,
         "authorization_servers": servers,
         "routes": routes,
     }

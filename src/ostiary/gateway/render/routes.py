@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from ostiary.gateway.render.tree import Node, Tree
 
 ROUTES_KIND: Final = "envoy.config.route.v3.RouteConfiguration"
-OTHER_METHODS: Final = (
-    ".other-methods"  # behind a route whose path it was, but not its method
-)
+OTHER_METHODS: Final = ".other-methods"  # behind a route whose path it was, but not its method
 GUARD_HOST: Final = "guard.host"
 GUARD_PATH: Final = "guard.path"
 _METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
