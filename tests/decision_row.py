@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PUBLIC_URL: Final = "https://bkapi.example.com"
 METADATA_URL: Final = PUBLIC_URL + "/.well-known/oauth-protected-resource"
-MCP_PATHS: Final[dict[str, JsonValue]] = {"bk-apigateway": {"base": "", "stage": "prod"}}
+MCP_PATHS: Final = {"bk-apigateway": {"base": "", "stage": "prod"}}
 
 # What an authorization server of the table does. All are `kind: rfc7662`, with the contract's defaults.
 ANSWERS: Final = "corp"

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.decision_row import AWAY, MCP_PATHS, PUBLIC_URL, ROUTES
+from tests.decision_row import AWAY, PUBLIC_URL, ROUTES
 from tests.e2e.running import Running, running
 from tests.integrations.judging import BOTH_PRESENT, GATE, TABLE
 
@@ -45,7 +45,7 @@ def table_file(issuer: str, upstream: str, away: str, both_present: str) -> dict
     }
     gone: dict[str, JsonValue] = {**server, "issuer": away, "introspection_endpoint": away + "/introspect"}
     servers: dict[str, JsonValue] = {"corp": server, AWAY: gone}
-    gateway: dict[str, JsonValue] = {"public_url": PUBLIC_URL, "both_present": both_present, "mcp_paths": MCP_PATHS}
+    gateway: dict[str, JsonValue] = {"public_url": PUBLIC_URL, "both_present": both_present}
     routes: list[JsonValue] = [
         {"name": name, **ROUTES[name], "upstream": upstream} for name in sorted({row.route for row in TABLE})
     ]
