@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REDACTED: Final = "[redacted]"
 
 # RFC 6750 §2.1 b64token and RFC 9110 §11.2 token68; `%` for what was escaped in a path.
-_CREDENTIAL: Final = r"[A-Za-z0-9\-._~+/%]+=*"
+_CREDENTIAL: Final = r"[A-Za-z0-9\-._~+/%=]+"
 _SCHEMES: Final = ("bearer", "basic", "dpop")
 # What we say of schemes ourselves, and a challenge (`Bearer realm="…"`).
 _NO_CREDENTIAL: Final = r"(?!(?:tokens?|credentials?|authentication)(?![A-Za-z0-9\-._~+/%=]))(?![a-z_]+=\\?\")"
@@ -38,7 +38,8 @@ _SHAPES: Final = (
     _Shape(
         _SECRETS,
         re.compile(
-            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*b?\\?[\"']?)(?!\[redacted\])[^\s\"'\\&,;}\])]+",
+            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*(?>b?\\?[\"']?))"
+            r"(?!\[redacted\])[^\s\"'\\&,;}\])]+",
             re.IGNORECASE,
         ),
     ),
@@ -55,7 +56,7 @@ _SHAPES: Final = (
     # RFC 3986 §3.2.1: user information.
     _Shape(("://",), re.compile(r"(://)[^/\s\"'@\\]+(?=@)")),
     # RFC 7468, whole or cut off; in JSON a line end is an escape.
-    _Shape(("private key-",), re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:[A-Za-z0-9+/=\s]|\\[nr])*")),
+    _Shape(("private key-",), re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?:[A-Za-z0-9+/=\s]|\\[nr])+")),
 )
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _SECRET_KEYS: Final = frozenset(

@@ -49,7 +49,8 @@ class DecisionLogSettings(Settings):
 
 
 def _check_url(settings: DecisionLogSettings, _file: Configuration) -> Iterable[Complaint]:
-    if settings.url is not None and (not settings.url.startswith("sqlite:///") or settings.url == "sqlite:///"):
+    path = None if settings.url is None else settings.url.removeprefix("sqlite:///")
+    if path is not None and (path in ("", settings.url) or path.startswith(":")):
         yield Complaint(
             path=("decision_log", "url"),
             what="names no SQLite file",
