@@ -82,10 +82,22 @@ WORDS = ("Bearer ", "bearer%20", "eyJhbGciOi", "secret=", 'secret": "', "passwor
 words = st.sampled_from((*LETTERS, *WORDS))
 
 
-@given(st.recursive(st.lists(words).map("".join), lambda inner: st.lists(inner, max_size=3)))
-def test_json_stays_json(value: object) -> None:
+texts = st.lists(words).map("".join)
+
+
+@given(
+    st.recursive(
+        texts | st.integers() | st.booleans(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts | st.just("secret"), inner, max_size=3),
+    ),
+    st.sampled_from([None, (",", ":")]),
+)
+def test_json_stays_json(value: object, separators: tuple[str, str] | None) -> None:
     """Ours: a redacted line or row can still be read."""
-    json.loads(redact(json.dumps(value)))
+    found = redact(json.dumps(value, separators=separators))
+
+    json.loads(found)
+    assert redact(found) == found
 
 
 @pytest.mark.parametrize("name", ["Authorization", "x-bkapi-authorization", "client_secret", "Set-Cookie", "token"])

@@ -20,7 +20,7 @@ from ostiary.judge.loading import LATER_SECTIONS, judge_sections
 
 _ROLES = ("gateway",)
 _LATER = ("authz", "drive", "jobs", "console")
-WORKER_COMMAND = (sys.executable, "-m", "ostiary", "worker")
+_WORKER = (sys.executable, "-m", "ostiary", "worker", "--log-level")
 
 _log = structlog.get_logger("ostiary.serve")
 
@@ -46,7 +46,7 @@ def serve(
         if role not in _ROLES:
             fail(f"error: there is no role {role!r}\nhint: the roles are: {', '.join(_ROLES)}")
     configure_logging(log_level, sys.stderr)
-    serving = _Serving(file, environ_of(context))
+    serving = _Serving(file, environ_of(context), (*_WORKER, log_level.value))
     try:
         configuration, data = serving.read()
     except ConfigurationError as error:
@@ -55,8 +55,9 @@ def serve(
 
 
 class _Serving:
-    def __init__(self, file: Path, environ: Environ) -> None:
+    def __init__(self, file: Path, environ: Environ, worker_command: tuple[str, ...]) -> None:
         self._file = file
+        self._worker_command = worker_command
         self._environ = environ
         self._third_party = third_party_or_fail()
 
@@ -76,7 +77,9 @@ class _Serving:
     async def run(self, configuration: Configuration, data: bytes) -> int:
         """Serve until a signal ends it; the exit code."""
         try:
-            role = GatewayRole(configuration, data=data, third_party=self._third_party, worker_command=WORKER_COMMAND)
+            role = GatewayRole(
+                configuration, data=data, third_party=self._third_party, worker_command=self._worker_command
+            )
             async with role:
                 _log.info("serving", url=role.url, routes=str(self._file))
                 await self._until_told(role)

@@ -23,6 +23,9 @@ _SCHEMES: Final = ("bearer", "basic", "dpop")
 # What we say of schemes ourselves, and a challenge (`Bearer realm="…"`).
 _NO_CREDENTIAL: Final = r"(?!(?:tokens?|credentials?|authentication)(?![A-Za-z0-9\-._~+/%=]))(?![a-z_]+=\\?\")"
 _SECRETS: Final = ("access_token", "refresh_token", "id_token", "bk_token", "bk_ticket", "password", "secret")
+_SECRET: Final = "(?:" + "|".join(_SECRETS) + ")"
+# To the end of a word, a parameter or a string; not what is redacted already, and not what follows an empty string.
+_VALUE: Final = r"(?!\[redacted\]|:)[^\s\"'\\&,;}\])]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +37,9 @@ class _Shape:
 
 
 _SHAPES: Final = (
-    # A parameter of a form or a query, a member of an object or its `repr`. First: what follows a scheme may hold one.
-    _Shape(
-        _SECRETS,
-        re.compile(
-            r"((?:" + "|".join(_SECRETS) + r")\\?[\"']?\s*(?:=|:|%3d)\s*(?>b?\\?[\"']?))"
-            r"(?!\[redacted\])[^\s\"'\\&,;}\])]+",
-            re.IGNORECASE,
-        ),
-    ),
+    # A member of an object or of its `repr`; a parameter of a form. First: what follows a scheme may hold one.
+    _Shape(_SECRETS, re.compile(rf"({_SECRET}\\*[\"']\s*:\s*b?\\*[\"']){_VALUE}", re.IGNORECASE)),
+    _Shape(_SECRETS, re.compile(rf"({_SECRET}\s*(?:=|:|%3d)\s*(?>b?(?:\\*[\"'])?)){_VALUE}", re.IGNORECASE)),
     # A scheme and what follows it; the gap may have been escaped, once or twice.
     _Shape(
         tuple([scheme + gap for scheme in _SCHEMES for gap in (" ", "\t", "%", "\\")]),

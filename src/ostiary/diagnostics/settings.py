@@ -40,7 +40,7 @@ class DecisionLogSettings(Settings):
     that is recorded; refusals always are. `show_subjects` keeps subjects readable instead of keyed hashes.
     """
 
-    store: Annotated[Literal["sqlite"], later("sqlite")] = "sqlite"
+    store: Annotated[Literal["sqlite", "postgresql"], later("sqlite")] = "sqlite"
     url: str | None = Field(default=None, min_length=1)
     keep: Annotated[Duration, within("1m", "3650d")] = 7 * 86400.0
     rows: int = Field(default=1_000_000, ge=1, le=1_000_000_000)

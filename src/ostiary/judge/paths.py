@@ -1,8 +1,8 @@
 """The one path: what a request's path becomes before anybody looks at it, exactly as our Envoy has it.
 
-Envoy runs with `normalize_path`, `merge_slashes`, `path_with_escaped_slashes_action: REJECT_REQUEST` and the guard
-against a `%` that is no escape. Doors without Envoy come to the same path by this module; a test sends the same
-targets through both. Its quirks are kept, not mended: a path that is judged otherwise than it is forwarded is a hole.
+Envoy runs with `normalize_path`, `merge_slashes`, `path_with_escaped_slashes_action: REJECT_REQUEST` and the guards
+against a `%` that is no escape and against `..;`. Doors without Envoy come to the same path by this module; a test
+sends the same targets through both. Its quirks are kept, not mended: a path that is judged otherwise than it is forwarded is a hole.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _REFUSED: Final = re.compile(r"[^!-~]|[#?]|%2[Ff]|%5[Cc]")
 _TOUCHED: Final = re.compile(r'%([0-9A-Fa-f]{2})?|["<>^`{|}]')
 # `..;x` is `..` to some servers behind us; only so written, and only between slashes.
 _DOT_PARAMETERS: Final = re.compile(r"(?<=/)(\.\.?);[^/]*")
+# The guard `guard.dots`: one that is left, from behind an escape or a backslash, is a dot segment to such a server.
+_DOTS_LEFT: Final = re.compile(r"/\.\.?;")
 _DOT: Final = re.compile(r"\.|%2[Ee]")
 _DOTS: Final = re.compile(r"(?:\.|%2[Ee]){2}")
 # What is left as it is, whole segments that do not begin with a dot: nearly every path there is.
@@ -44,7 +46,7 @@ def normalise(raw: bytes | str) -> str | None:
     path = "/" + "/".join(_walk(path.replace("\\", "/")))
     if "//" in path:
         path = _merge(path)
-    return None if _LONE in path else path
+    return None if _LONE in path or _DOTS_LEFT.search(path) else path
 
 
 def is_canonical(raw: bytes | str) -> bool:

@@ -184,7 +184,7 @@ def _check_publication(index: int, route: RouteSettings, gateway: GatewaySetting
     if own is not None:
         yield from refuse_insecure_http(own, ("routes", index, "public_url"), allow_insecure_http=False)
     host = route.match.host
-    if host is not None and host != urlsplit(own or gateway.public_url).hostname:
+    if host is not None and host.strip("[]") != urlsplit(own or gateway.public_url).hostname:
         yield Complaint(
             path=("routes", index, "public_url"),
             what="does not have the route's host" if own else "is missing",

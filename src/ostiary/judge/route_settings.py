@@ -24,8 +24,9 @@ from ostiary.oauth.scopes import is_scope_token
 _ROUTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME = re.compile(r"[^\s:/*\x00-\x1f\x7f]{1,128}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
-# RFC 3986 §3.3 pchar without escapes and `;`, which two readers have read in two ways.
-_PATH = re.compile(r"/|(/[A-Za-z0-9\-._~!$&'()*+,=:@]+)+")
+# RFC 3986 §2.3 unreserved alone: any other character may be sent escaped, which Envoy keeps and an upstream decodes;
+# then `/a%3Ab` would be judged by a broader route than `/a:b`.
+_PATH = re.compile(r"/|(/[A-Za-z0-9\-._~]+)+")
 _UPSTREAM_PORTS = {"http": 80, "https": 443, "h2c": 80}
 
 RouteName = Annotated[
@@ -38,7 +39,7 @@ def _path(text: str) -> str:
     if _PATH.fullmatch(text) is None or {".", ".."} & set(text.split("/")):
         raise expected(
             "a path such as `/my-gateway/prod/billing`",
-            "Whole segments from the first `/`; no slash at the end, no `%`, `;`, `//`, no dot segments.",
+            "Whole segments of letters, digits, `-`, `.`, `_`, `~`; no slash at the end, no dot segments.",
         )
     return text
 

@@ -22,6 +22,7 @@ ROUTES_KIND: Final = "envoy.config.route.v3.RouteConfiguration"
 OTHER_METHODS: Final = ".other-methods"  # behind a route whose path it was, but not its method
 GUARD_HOST: Final = "guard.host"
 GUARD_PATH: Final = "guard.path"
+GUARD_DOTS: Final = "guard.dots"
 _METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
 # Header matchers run before the path, for every route that is passed over: a regular expression costs four times an
 # exact match there, and below this number nobody notices.
@@ -172,6 +173,8 @@ _GUARDS: Final = (
     ),
     # A "%" that is no escape: normalisation lets it through.
     _answered(GUARD_PATH, _all(":path", "[^?]*%([^0-9A-Fa-f].*|.[^0-9A-Fa-f].*|.?)"), 400),
+    # `/a/%2e%2e;/b` is `/a/..;/b` when it has been normalised, and `/b` to a servlet container behind us.
+    _answered(GUARD_DOTS, _all(":path", r"[^?]*/\.\.?;.*"), 400),
 )
 
 _METADATA: Final[Tree] = {
