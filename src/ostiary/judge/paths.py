@@ -2,7 +2,8 @@
 
 Envoy runs with `normalize_path`, `merge_slashes`, `path_with_escaped_slashes_action: REJECT_REQUEST` and the guards
 against a `%` that is no escape and against `..;`. Doors without Envoy come to the same path by this module; a test
-sends the same targets through both. Its quirks are kept, not mended: a path that is judged otherwise than it is forwarded is a hole.
+sends the same targets through both. Its quirks are kept, not mended: a path that is judged otherwise than it is
+forwarded is a hole.
 """
 
 from __future__ import annotations
