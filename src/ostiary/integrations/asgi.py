@@ -110,10 +110,7 @@ class Guard:
             await self._judged(facts, scope, receive, send)
 
     async def _judged(self, facts: RequestFacts, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._is_ambiguous(facts, scope["path"]):
-            decision = self._judge.refuse_target(facts)
-        else:
-            decision = await self._judge.decide(facts)
+        decision = await self._judge.decide(facts)
         if decision.refusal is not None:
             await self._refuse(decision, facts, scope, receive, send)
             return
@@ -121,14 +118,6 @@ class Guard:
             self._record(decision.record)
         kept = tuple(pair for pair in facts.headers if pair[0] not in CREDENTIALS)
         await self._app(_handed_on(scope, kept, _principal(decision, facts.reference)), receive, send)
-
-    def _is_ambiguous(self, facts: RequestFacts, decoded: str) -> bool:
-        """Whether an escape hides a route: `/a%3Ab` is not the route `/a:b`, but may well be to the application."""
-        if decoded == facts.path:
-            return False
-        match = self._judge.table.match
-        as_sent = match(host=facts.host, path=facts.path, method=facts.method)
-        return as_sent is not match(host=facts.host, path=decoded, method=facts.method)
 
     async def _refuse(
         self, decision: Decision, facts: RequestFacts, scope: Scope, receive: Receive, send: Send
