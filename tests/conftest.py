@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A wall clock decides nothing: a loaded machine fails no property.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -14,3 +21,10 @@ settings.load_profile("ours")
 def anyio_backend() -> str:
     """The product runs on asyncio alone."""
     return "asyncio"
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder of its own for a test, with a short name: the path of a Unix socket has room for 107 bytes."""
+    with TemporaryDirectory(prefix="o-", ignore_cleanup_errors=True) as place:
+        yield Path(place).resolve()

@@ -67,9 +67,17 @@ async def run_demo(
             if serve:
                 await _serve(ready, console)
     except (StartFault, NoAnswer, OSError) as error:
+        _raise_if_interrupted(error)
         console.print(Text(f"error: {error}", "bold red"))
         return _FAILED
     return _FAILED if any(each.unexpected for each in visited) else 0
+
+
+def _raise_if_interrupted(error: Exception) -> None:
+    """Ctrl-C takes everything down at once: what fails meanwhile is its consequence, and no fault of its own."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 async def _walk(ready: Stage, console: Console | None, page: Page, tour: Sequence[Chapter]) -> list[Visited]:
