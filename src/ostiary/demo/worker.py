@@ -27,7 +27,7 @@ def main() -> int:
             data_dir=given.data_dir,
             index=given.index,
             control_fd=given.control_fd,
-            environ=dict(os.environ),
+            environ=dict(os.environ),  # a process of its own: this is its command line
             allow_development_issuer=True,
         )
 
