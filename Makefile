@@ -34,6 +34,7 @@ docs: .venv/dev ## generated pages are current, links lead somewhere
 bench: .venv/dev ## figures, each beside a bound from the same run
 	@$(BIN)/python -m benchmarks
 
+# No address of an index gets into what is pinned: everyone has their own.
 lock: .venv/dev ## pin the dependencies anew, by hash
 	@for set in run dev; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml --extra demo --group build \

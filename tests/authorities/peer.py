@@ -96,6 +96,7 @@ class Peer:
     requests: list[Request] = field(default_factory=list)
     written: int = 0
     connections: int = 0
+    conversations: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def posts(self) -> list[Request]:
@@ -140,17 +141,16 @@ async def listening(
 ) -> AsyncIterator[Peer]:
     """A peer on loopback while the block runs."""
     peer = Peer(sends(answer) if isinstance(answer, bytes) else answer, keeps_alive=keeps_alive)
-    conversations: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        conversations.add(task)
+        peer.conversations.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await peer.converse(reader, writer)
         finally:
-            conversations.discard(task)
+            peer.conversations.discard(task)
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=tls, backlog=2048)
@@ -160,17 +160,10 @@ async def listening(
         yield peer
     finally:
         server.close()
-        for task in conversations:
+        for task in peer.conversations:
             task.cancel()
-        if conversations:
-            await asyncio.wait(conversations, timeout=5)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another program does, ten seconds at most."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # the peer is another program: it sets no event of ours
-            await asyncio.sleep(0.001)
+        if peer.conversations:
+            await asyncio.wait(peer.conversations, timeout=5)
 
 
 @dataclass

@@ -24,8 +24,8 @@ from tests.authorities.peer import (
     rfc7662,
     says,
     sends,
-    until,
 )
+from tests.waiting import until
 
 from ostiary.authorities import CacheOutcome, TokenCache, UnknownAuthorityError
 from ostiary.oauth.credentials import RawToken

@@ -19,8 +19,8 @@ from tests.authorities.peer import (
     rfc7662,
     says,
     sends,
-    until,
 )
+from tests.waiting import until
 
 from ostiary.authorities import CacheOutcome
 from ostiary.authorities.authority import MAX_WAITING

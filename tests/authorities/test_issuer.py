@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.authorities.peer import ACTIVE, Hands, listening, opened, response, rfc7662, says
+from tests.waiting import until
 
 from ostiary.authorities.issuer import RETRY_BESIDE_SECONDS
 from ostiary.devserver import Client, DevelopmentServer, serve
@@ -182,9 +183,9 @@ async def _read_again(corp: Opened, peer: Peer, *, readings: int, refused: bool 
     async with asyncio.timeout(10):
         while len(peer.gets) < readings:
             await _asked_at(corp, peer)
-        for _ in range(3):
-            assert isinstance(await _asked_at(corp, peer), Unavailable) is refused
-            await asyncio.sleep(0.01)
+    await until(lambda: not peer.conversations)
+    for _ in range(3):
+        assert isinstance(await _asked_at(corp, peer), Unavailable) is refused
 
 
 async def test_an_hourly_reading_that_hangs_holds_nobody_up() -> None:
@@ -277,9 +278,7 @@ async def test_with_a_given_endpoint_a_failed_reading_is_no_error_and_is_tried_a
         assert isinstance((await corp.ask("another")).fact, Active)
         hands.move(RETRY_BESIDE_SECONDS)
         await corp.ask("a third")  # begins the reading, and need not wait for it
-        async with asyncio.timeout(10):
-            while corp.recall() is not None:  # noqa: ASYNC110  # the reading is a task of its own
-                await asyncio.sleep(0.001)
+        await until(lambda: corp.recall() is None)
         assert (await corp.ask()).fact == Unavailable(cause=Cause.DEVELOPMENT)
 
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 from tests.authorities.peer import ACTIVE, SECRET, TOKEN, hangs, listening, response, says
+from tests.waiting import until
 
 from ostiary.authorities.wire import KEEPALIVE_SECONDS, Answer, Ask, Wire
 from ostiary.oauth.introspection import MAX_ANSWER_BYTES, Cause, Unavailable
 
 if TYPE_CHECKING:
-    from tests.authorities.peer import Peer, Request
+    from tests.authorities.peer import Request
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +89,7 @@ async def test_a_slow_drip_is_given_up_as_well() -> None:
         for byte in says(ACTIVE):
             writer.write(bytes((byte,)))
             await writer.drain()
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # the drip itself
 
     async with listening(drips) as peer:
         assert _cause(await _ask(peer.url, seconds=0.1)) is Cause.TIMEOUT
@@ -128,21 +129,12 @@ async def test_a_huge_answer_is_read_no_further_than_one_mebibyte() -> None:
         tracemalloc.start()
         try:
             assert _cause(await _ask(peer.url)) is Cause.TOO_LARGE
-            await _until_it_stops(peer)
+            await until(lambda: not peer.conversations)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
     assert peak < 8 * MAX_ANSWER_BYTES
     assert peer.written < 16 * MAX_ANSWER_BYTES  # the rest is what the sockets hold
-
-
-async def _until_it_stops(peer: Peer) -> None:
-    """The peer meets the closed connection within a second."""
-    async with asyncio.timeout(5):
-        written = -1
-        while written != peer.written:
-            written = peer.written
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(("size", "fits"), [(MAX_ANSWER_BYTES, True), (MAX_ANSWER_BYTES + 1, False)])

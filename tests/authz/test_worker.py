@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from tests.integrations.judging import API, file_of, route
 from tests.integrations.serving import SECONDS, Served
+from tests.waiting import until
 
 from ostiary.judge.generations import Drain, Forget, Load, Loaded, Refused, parse_line, to_line
 
@@ -286,22 +287,20 @@ async def test_what_is_being_judged_is_judged_to_the_end(worker: Worker, *, by_s
             worker.process.send_signal(signal.SIGTERM)
         else:
             worker.tell(Drain())
-        async with asyncio.timeout(SECONDS):
-            while await accepts(worker.decision):  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.02)
+        await until(lambda: refuses(worker.decision))
         assert not checking.done()
         slow.may_answer.set()
         assert (await checking).status == 200
     assert await worker.ended() == 0
 
 
-async def accepts(served: Served) -> bool:
+async def refuses(served: Served) -> bool:
     try:
         _, writer = await served.connect()
     except ConnectionRefusedError:
-        return False
+        return True
     writer.close()
-    return True
+    return False
 
 
 async def test_an_idle_one_ends_within_a_second(worker: Worker, billing: bytes) -> None:

@@ -56,7 +56,7 @@ async def _judge(head: bytes) -> bytes | None:
     if token == b"hang-up":
         return None
     if token == b"hang":
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
     if token in _BY_TOKEN:
         return _BY_TOKEN[token]
     seen = json.dumps({"line": line, "headers": headers, "pid": os.getpid()}).encode()

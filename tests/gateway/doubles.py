@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import h11
 from tests.samples import POLICY, PUBLICATION
+from tests.waiting import until
 
 from ostiary.decision.routes import Edge, Match, Route
 from ostiary.decision.routes import Upstream as Address
@@ -190,7 +191,7 @@ class Upstream:
         request, body = await _request(connection, reader)
         last = request.target.split(b"?")[0].rsplit(b"/", 1)[-1]
         if last == b"silence":
-            await asyncio.sleep(SECONDS)
+            await reader.read()  # until the other side gives up
         elif last == b"garbage":
             writer.write(b"220 this is not HTTP\r\n")
         elif last == b"events":
@@ -326,11 +327,7 @@ class Running:
                 await self._news.wait()
 
     async def until_ready(self) -> None:
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + SECONDS
-        while not await self.gateway.ready():
-            assert clock() < deadline, "not ready in time"
-            await asyncio.sleep(0.02)
+        await until(self.gateway.ready)
 
     async def send(self, raw: bytes, *, method: str = "GET") -> Answer:
         """Send bytes that must be answered."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.gateway.doubles import SECONDS, exchange, free_port, route, running
+from tests.waiting import until
 
 from ostiary.decision.dialects import bkapi_body, bkapi_error
 from ostiary.gateway import Plan
@@ -104,7 +105,7 @@ async def test_a_signal_drains_and_ends_with_zero(tmp_path: Path, upstream: Upst
     writer.write(raw)
     assert (await asyncio.wait_for(reader.readuntil(b"first"), SECONDS)).startswith(b"HTTP/1.1 200")
     process.send_signal(number)
-    await refuses_connections(port)
+    await until(lambda: refuses_connections(port))
     upstream.go_on.set()
     assert await asyncio.wait_for(reader.read(), SECONDS) == b"-last"
     writer.close()
@@ -119,11 +120,7 @@ async def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path, upst
     process, port, children = await serve(tmp_path, upstream)
     process.kill()
     await process.wait()
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + SECONDS
-    while any(is_running(pid) for pid in children):
-        assert clock() < deadline, "a child outlived its supervisor"
-        await asyncio.sleep(0.02)
+    await until(lambda: not any(is_running(pid) for pid in children))
     process, port, _ = await serve(tmp_path, upstream)  # its lock is gone as well
     answer = await exchange(port, b"GET /open HTTP/1.1\r\nHost: h\r\n\r\n")
     assert answer is not None
@@ -145,18 +142,14 @@ async def test_a_start_that_is_refused_ends_with_two(tmp_path: Path, upstream: U
     assert await asyncio.wait_for(process.wait(), SECONDS) == 0
 
 
-async def refuses_connections(port: int) -> None:
-    """Until nobody listens there any more."""
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + SECONDS
-    while True:
-        assert clock() < deadline, "still listening"
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            return
-        writer.close()
-        await asyncio.sleep(0.02)
+async def refuses_connections(port: int) -> bool:
+    """Whether nobody listens there any more."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
 
 
 def is_running(pid: int) -> bool:

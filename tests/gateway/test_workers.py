@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.gateway.doubles import SECONDS, WORKER
+from tests.waiting import until
 
 from ostiary.gateway.children import Backoff
 from ostiary.gateway.workers import Workers
@@ -42,9 +42,7 @@ class Pool:
         return [line.split()[1:] for line in (self.folder / f"told-{index}.log").read_text().splitlines()]
 
     async def until_alive(self, count: int) -> None:
-        async with asyncio.timeout(SECONDS):
-            while self.workers.alive != count:  # noqa: ASYNC110 - polled: no event of the workers' own
-                await asyncio.sleep(0.01)
+        await until(lambda: self.workers.alive == count)
 
 
 async def test_every_worker_is_alive_when_it_has_loaded_the_newest_generation(tmp_path: Path) -> None:
@@ -79,9 +77,7 @@ async def test_a_worker_that_refuses_what_it_was_started_again_for_is_started_ag
     (pid,) = pool.workers.pids
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(SECONDS):
-        while len(pool.events) < 3:  # noqa: ASYNC110 - polled: no event of the workers' own
-            await asyncio.sleep(0.01)
+    await until(lambda: len(pool.events) >= 3)
     assert [event for event, _ in pool.events[:3]] == [
         "decision worker ended",
         "decision worker refused a generation",
@@ -111,12 +107,13 @@ async def test_a_worker_that_does_not_end_is_killed(tmp_path: Path) -> None:
 
 
 _STUBBORN = """
-import signal, socket, sys, time
+import signal, socket, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 control = socket.socket(fileno=int(sys.argv[sys.argv.index("--control-fd") + 1]))
 control.recv(4096)
 control.sendall(b'{"verb":"loaded","number":1}\\n')
-time.sleep(3600)
+while True:
+    signal.pause()
 """
 
 

@@ -137,11 +137,10 @@ class RecordStore:
 
     def _open(self) -> Engine:
         engine = open_to_write(self._url)
-        try:
+        with contextlib.ExitStack() as unless_it_is_ready:
+            unless_it_is_ready.callback(engine.dispose)
             prepare(engine, METADATA, SCHEMA_VERSION)
-        except Exception:
-            engine.dispose()
-            raise
+            unless_it_is_ready.pop_all()
         return engine
 
     def _close_engine(self) -> None:

@@ -33,7 +33,7 @@ def find_third_party() -> Mapping[str, Plugin]:
         try:
             plugin: Plugin = entry.load()()
             name, priority = plugin.name, plugin.priority
-        except Exception as error:
+        except Exception as error:  # an import runs code of others: whatever it raises, the plugin is named
             raise ThirdPartyError(f"plugin {entry.value} cannot be loaded: {type(error).__name__}") from error
         if not LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
             raise ThirdPartyError(f"plugin {name}: its priority is not from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
