@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix lint types arch docs bench lock clean
+.PHONY: help demo test check fix lint types arch docs cover bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 12
@@ -14,7 +14,7 @@ demo: .venv/run ## a real Envoy refuses and admits real requests, and explains e
 test: .venv/dev ## everything a change may break
 	@$(BIN)/python -m pytest -n auto
 
-check: lint types arch docs test ## test, and lint, types, architecture, docs
+check: lint types arch docs cover test ## test, and lint, types, architecture, docs, coverage
 
 lint: .venv/dev ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -30,6 +30,9 @@ arch: .venv/dev ## the floors of the house
 
 docs: .venv/dev ## generated pages are current, links lead somewhere
 	@$(BIN)/python -m tests.docs.generate --check
+
+cover: .venv/dev ## every branch of the pure rooms is taken by their own tests
+	@$(BIN)/coverage run -m pytest tests/oauth tests/decision tests/plugins && $(BIN)/coverage report
 
 bench: .venv/dev ## figures, each beside a bound from the same run
 	@$(BIN)/python -m benchmarks

@@ -46,6 +46,10 @@ class Servers(RootSettings[Table[Annotated[Server | Other, Field(discriminator="
     pass
 
 
+class Limits(Settings):
+    size: Size = 1 << 10
+
+
 class Gate(Settings):
     listen: Listen | None = ListenAddress(host="127.0.0.1", port=8080)
     names: tuple[str, ...] = ()
@@ -53,6 +57,7 @@ class Gate(Settings):
     lifted: LiftableSize | None = 512
     shared: Annotated[JsonValue, later(None)] = None
     mode: Annotated[Literal["none", "all"], later("none")] = "none"
+    limits: Limits = Limits()
 
 
 ISSUER = {"kind": "rfc7662", "issuer": "https://x"}
@@ -128,6 +133,8 @@ def test_defaults_are_shown_as_the_file_writes_them() -> None:
     assert gate["size"]["default"] == "1MiB"
     assert gate["lifted"]["default"] == "512B"
     assert gate["names"]["default"] == []
+    assert "default" not in gate["limits"], "its keys say it"
+    assert SCHEMA["$defs"]["Limits"]["properties"]["size"]["default"] == "1KiB"
     assert server["timeout"]["default"] == "2s"
     assert SCHEMA["properties"]["data_dir"]["default"] == "./var"
     assert "default" not in SCHEMA["properties"]["gate"]

@@ -6,24 +6,18 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from tests.conformance.traceability import collect, render
-from tests.docs.markdown import ROOT
+from tests.docs import commands_page, settings_page
+from tests.docs.markdown import ROOT, table
 
 from ostiary.decision.reasons import CONSEQUENCES
 from ostiary.plugins.chain import DEFAULT_CHAIN, SHIPPED
 from ostiary.plugins.exchange import CONTEXT_VARIABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _MADE: Final = "Made from the code by `make fix`; edit that instead."
-
-
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
-    lines = [list(heads), *map(list, rows)]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def traceability() -> str:
@@ -78,6 +72,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/traceability.md": traceability,
     "docs/reference/reasons.md": reasons,
     "docs/reference/plugins.md": plugins,
+    "docs/reference/settings.md": lambda: settings_page.render(_MADE),
+    "docs/reference/commands.md": lambda: commands_page.render(_MADE),
 }
 
 

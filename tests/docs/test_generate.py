@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.docs.generate import PAGES, stale, table, write
+from tests.docs.commands_page import commands as cli_commands
+from tests.docs.generate import PAGES, stale, write
+from tests.docs.markdown import table
 
 from ostiary.decision.reasons import Reason
+from ostiary.judge.route_settings import RouteSettings
 from ostiary.plugins.chain import SHIPPED
 from ostiary.plugins.exchange import CONTEXT_VARIABLES
 
@@ -26,6 +29,15 @@ def test_every_reason_plugin_and_variable_has_its_row() -> None:
     reasons, plugins = PAGES["docs/reference/reasons.md"](), PAGES["docs/reference/plugins.md"]()
     assert [reason for reason in Reason if f"| `{reason}` |" not in reasons] == []
     assert [name for name in (*SHIPPED, *CONTEXT_VARIABLES) if f"| `{name}` |" not in plugins] == []
+
+
+def test_every_setting_and_command_says_something() -> None:
+    """Conventions 21: each must appear in the reference."""
+    settings, commands = PAGES["docs/reference/settings.md"](), PAGES["docs/reference/commands.md"]()
+    rows = [line for line in settings.splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []
+    assert [name for name in RouteSettings.model_fields if f"| `[].{name}` |" not in settings] == []
+    assert [words for words in cli_commands() if f"Usage: ostiary {' '.join(words)} [OPTIONS]" not in commands] == []
 
 
 def test_a_page_that_is_out_of_date_is_found_and_written(tmp_path: Path) -> None:

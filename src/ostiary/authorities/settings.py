@@ -50,29 +50,37 @@ class BkauthShape(StrEnum):
 
 
 class ServerSettings(Settings):
-    """What every authorization server has.
-
-    Attributes:
-        timeout: for one question, from the first byte sent to the last one read.
-    """
+    """What every authorization server has."""
 
     issuer: IssuerUrl
+    """RFC 8414 §2, compared with the `iss` of an answer."""
     timeout: Annotated[Duration, within("1ms", "60s")] = 2.0
+    """For one question, from the first byte sent to the last one read."""
     leeway: Annotated[Duration, within("0s", "60s")] = 0.0
+    """How far its clock may be from ours."""
     require_exp: bool = True
+    """An answer without `exp` is not usable."""
     allow_insecure_http: bool = False
+    """Plain http to an address that is not loopback: tokens and our secret are readable on the way."""
 
 
 class Rfc7662Settings(ServerSettings):
     """A server that speaks RFC 7662."""
 
     kind: Literal["rfc7662"]
+    """RFC 7662."""
     introspection_endpoint: HttpUrl | None = None
+    """Null: discovered from the issuer (RFC 8414, then OpenID Connect)."""
     endpoint_origins: tuple[OriginUrl, ...] = ()
+    """Origins other than the issuer's that a discovered endpoint may have."""
     client_id: str = Field(min_length=1)
+    """Who we are to the server."""
     client_secret: SecretReference
+    """Ours at the server."""
     client_auth: ClientAuth = ClientAuth.BASIC
+    """RFC 6749 §2.3.1: in a header or in the body."""
     username_claim: str = Field(default="sub", min_length=1)
+    """The claim that names the user."""
 
     @property
     def expected(self) -> Expected:
@@ -84,11 +92,17 @@ class BkauthSettings(ServerSettings):
     """BlueKing's server."""
 
     kind: Literal["bkauth"]
+    """BlueKing's."""
     url: IssuerUrl
+    """Where it listens."""
     realm: str = Field(default="blueking", pattern=r"^[A-Za-z0-9_-]+$")
+    """Part of the path of its API."""
     app_code: str = Field(pattern=r"^[!-~]+$")
+    """Who we are to the server."""
     app_secret: SecretReference
+    """Ours at the server."""
     shape: BkauthShape = BkauthShape.INTROSPECT
+    """What it answers with."""
 
     @property
     def expected(self) -> Expected:
@@ -109,17 +123,16 @@ class AuthorizationServersSettings(RootSettings[Table[Annotated[AnyServerSetting
 
 
 class TokenCacheSettings(Settings):
-    """What is remembered of answers, and how long. `ttl: 0s` remembers nothing.
-
-    Attributes:
-        ttl: at most spec 002 FR-009's 300 seconds: so long a revoked token may still pass.
-        max_bytes: for good answers; the others have a sixteenth of it beside that.
-    """
+    """What is remembered of answers, and how long."""
 
     ttl: Annotated[Duration, within("0s", "300s")] = 300.0
+    """For good answers, never beyond `exp`: how long a revoked token may pass (002 FR-009). `0s`: nothing is kept."""
     inactive_ttl: Annotated[Duration, within("0s", "60s")] = 5.0
+    """For answers that the token is not active."""
     max_bytes: Annotated[Size, within("64KiB")] = 64 * 1024 * 1024
+    """For good answers; the others have a sixteenth of it beside that."""
     shared: Annotated[JsonValue, later(None)] = None
+    """One cache for a fleet."""
 
 
 def _check(servers: AuthorizationServersSettings, configuration: Configuration) -> Iterator[Complaint]:

@@ -42,7 +42,9 @@ class Frame(Settings):
     """What belongs to no room: the keys of the top that are not sections."""
 
     version: Annotated[int, AfterValidator(_our_version), Field(json_schema_extra={"const": VERSION})]
+    """Of the file's format."""
     data_dir: str = Field(default=DEFAULT_DATA_DIR, min_length=1)
+    """Sockets, Envoy's files and SQLite; made on first use, for this user alone (0700)."""
 
 
 def load(

@@ -41,7 +41,9 @@ def _write_defaults(node: object) -> None:
     match node:
         case dict():
             default = node.get("default")
-            if not isinstance(default, str | None):
+            if isinstance(default, dict) and "$ref" in node:
+                del node["default"]  # each key of it says its own, and as it is written
+            elif not isinstance(default, str | None):
                 for written in node, *node.get("anyOf", ()):
                     if text := _WRITTEN.get(written.get("pattern", "")):
                         node["default"] = text(default)

@@ -85,7 +85,9 @@ class SecretReference(Settings):
     minimum_bytes: ClassVar[int] = 0
 
     file: str | None = Field(default=None, min_length=1)
+    """A file; one line end behind the secret is removed. It wins over `env`, and there is no fall-through."""
     env: str | None = Field(default=None, pattern=_ENVIRONMENT_NAME)
+    """An environment variable."""
 
     @model_validator(mode="before")
     @classmethod

@@ -34,6 +34,7 @@ LATER_HINT = "Remove it; a later version may have it."
 _COMMON = ConfigDict(
     frozen=True,
     strict=True,
+    use_attribute_docstrings=True,
     allow_inf_nan=False,
     hide_input_in_errors=True,  # a value may be a secret in the wrong place
     arbitrary_types_allowed=False,

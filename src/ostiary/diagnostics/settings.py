@@ -26,26 +26,31 @@ DATABASE_NAME: Final = "decisions.sqlite"
 
 
 class OperatorSettings(Settings):
-    """`operator`: the console, the API, metrics and health, behind one token."""
+    """Where operators look: health and metrics, behind one token."""
 
     listen: Listen = ListenAddress(host="127.0.0.1", port=9180)
+    """Where `/healthz`, `/readyz` and `/metrics` are."""
     token: StrongSecretReference
+    """What an operator shows as a bearer token; 32 bytes at least."""
     tls: Annotated[JsonValue, later(None)] = None
+    """Certificate and key."""
 
 
 class DecisionLogSettings(Settings):
-    """`decision_log`: where records lie, how long, and how many allows are kept.
-
-    `url` is `sqlite:///PATH`; null is `decisions.sqlite` in `data_dir`. `sample_allows` is the part of the allows
-    that is recorded; refusals always are. `show_subjects` keeps subjects readable instead of keyed hashes.
-    """
+    """Where records lie, how long, and how many allows are kept."""
 
     store: Annotated[Literal["sqlite", "postgresql"], later("sqlite")] = "sqlite"
+    """The kind of database."""
     url: str | None = Field(default=None, min_length=1)
+    """`sqlite:///PATH`. Null: `decisions.sqlite` in `data_dir`."""
     keep: Annotated[Duration, within("1m", "3650d")] = 7 * 86400.0
+    """How long a record is kept."""
     rows: int = Field(default=1_000_000, ge=1, le=1_000_000_000)
+    """How many records are kept."""
     sample_allows: float = Field(default=0.01, ge=0, le=1)
+    """The part of the allows that is recorded; refusals always are."""
     show_subjects: bool = False
+    """Subjects stay readable instead of keyed hashes."""
 
 
 def _check_url(settings: DecisionLogSettings, _file: Configuration) -> Iterable[Complaint]:

