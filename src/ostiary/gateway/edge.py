@@ -24,7 +24,8 @@ class EdgeLine:
         status: as sent; 0: nothing was.
         details: Envoy's word for what happened, `direct_response` for instance.
         flags: Envoy's response flags, `-` if none.
-        path: as matched, without query; None before a request could be read.
+        path: as matched, without query and without what stands behind a `#`, where a token may be (RFC 6749 §4.2.2);
+            None before a request could be read.
         route: `{generation}:{route}`, a guard's name, `nothing`, or None before routing.
         peer: the client's address.
     """
@@ -58,7 +59,7 @@ def parse_edge_line(line: bytes) -> EdgeLine | None:
         details=text["details"] or "",
         flags=text["flags"] or "-",
         method=text["method"],
-        path=text["path"],
+        path=text["path"] and "".join(text["path"].partition("#")[:2]),
         route=text["route"] or None,
         peer=text["peer"] or "",
         duration_ms=duration_ms if type(duration_ms) is int else 0,
