@@ -107,7 +107,7 @@ def _repeats(status: int) -> Answering:
     async def answer(request: Request) -> Response:
         head = "\n".join(f"{name}: {value}" for name, value in request.headers.items())
         body = (await request.body()).decode()
-        return JSONResponse({"error": "server_error", "error_description": [head, body]}, status, {"X-Sent": body})
+        return JSONResponse({"error": "server_error", "error_description": [body, head]}, status, {"X-Sent": body})
 
     return answer
 
@@ -198,10 +198,11 @@ def _bearer(token: str) -> tuple[str, bytes]:
 
 
 _LEGACY: Final = json.dumps(
-    {"bk_app_code": "reader", "bk_app_secret": ELSEWHERE["legacy"], "bk_ticket": ELSEWHERE["ticket"]}
+    {"bk_app_code": ELSEWHERE["legacy"], "bk_app_secret": ELSEWHERE["legacy"], "bk_ticket": ELSEWHERE["ticket"]}
 ).encode()
 _BASIC: Final = ("Authorization", b"Basic " + base64.b64encode(b"reader:" + ELSEWHERE["basic"].encode()))
-_QUERY: Final = "?access_token=" + quote(ELSEWHERE["query"], safe="")
+# Under a second name, which redaction does not know: that nothing is written must not be redaction's merit alone.
+_QUERY: Final = "?access_token={0}&key={0}".format(quote(ELSEWHERE["query"], safe=""))
 _COOKIE: Final = ("Cookie", b"session=" + ELSEWHERE["cookie"].encode())
 _GOOD: Final = _bearer(TOKENS["good"])
 
@@ -300,7 +301,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
 def _send_all(served: Served, left: Left) -> None:
     for name, (target, headers, _) in REQUESTS.items():
         left.add_reply(name, served.send("GET", target, headers))
-    body = b"access_token=" + quote(ELSEWHERE["body"], safe="").encode()
+    body = "access_token={0}&key={0}".format(quote(ELSEWHERE["body"], safe="")).encode()
     left.add_reply("body", served.send("POST", "/api", (("Content-Type", b"application/x-www-form-urlencoded"),), body))
     canaries = {name.encode(): value.encode() for name, value in ELSEWHERE.items()}
     canaries[b"good"] = b"Authorization: " + _GOOD[1] + b"\r\n"
