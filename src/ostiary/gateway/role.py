@@ -246,6 +246,7 @@ async def _served(app: OperatorSurface, listener: socket.socket) -> AsyncIterato
         app, log_config=None, access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=1
     )
     server = _Server(config)
+    listener.listen()  # whoever comes before the server has begun waits for it
     serving = asyncio.create_task(server.serve([listener]))
     try:
         yield
