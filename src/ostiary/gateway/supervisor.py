@@ -172,6 +172,8 @@ class Gateway:
         check_sockets(self._plan)
         files.make_private(self._plan.data_dir)
         stack.enter_context(files.held(self._plan.data_dir / "gateway.lock"))
+        for path in (self._plan.admin_socket, *self._plan.decision_sockets, *self._plan.metadata_sockets):
+            stack.callback(path.unlink, missing_ok=True)
         self._binary = find_binary(self._plan.binary)
         self._plan = plan = with_trust(self._plan)
         for folder in (plan.envoy_dir, self._copies):
