@@ -31,9 +31,10 @@ MANAGED = (
     "x-envoy-original-path",
     "x-request-id",
 )
+EXACT = ("forwarded", "true-client-ip", "x-client-ip", "proxy", "x-http-method-override", "x-method-override")
 
 
-@pytest.mark.parametrize("name", [*MANAGED, "forwarded", "true-client-ip", "x-client-ip"])
+@pytest.mark.parametrize("name", [*MANAGED, *EXACT])
 def test_a_header_that_means_something_to_us_is_no_clients(name: str) -> None:
     """gateway.md, identity; attacks.md, forwarded headers."""
     assert is_managed(name.encode("ascii"))

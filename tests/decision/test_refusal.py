@@ -11,7 +11,7 @@ from tests.rfc9110 import parse_challenge
 from tests.samples import ORIGIN, ROUTE
 
 from ostiary.decision.reasons import CONSEQUENCES, Reason
-from ostiary.decision.refusal import is_composable, refuse
+from ostiary.decision.refusal import MAX_CHALLENGE_PATH, is_composable, refuse
 from ostiary.decision.routes import Disclosure, MetadataLocation, RouteProtocol
 from ostiary.decision.verdict import Deny
 
@@ -55,6 +55,15 @@ def test_a_route_can_name_the_inserted_location() -> None:
     route = replace(ROUTE, metadata_location=MetadataLocation.INSERTED)
     refusal = refuse(Deny(Reason.CREDENTIALS_MISSING), route=route, path=PATH)
     assert refusal.headers[0][1] == (f'Bearer resource_metadata="{ORIGIN}/.well-known/oauth-protected-resource{PATH}"')
+
+
+@pytest.mark.requirement("SC-004")
+def test_a_path_too_long_for_a_header_is_challenged_with_its_routes() -> None:
+    """SC-004: every 401 has its challenge; one that no client and no proxy takes would be none."""
+    route = ROUTE.match.path
+    for path in (route + "/" + "!" * MAX_CHALLENGE_PATH, route + "/" + "!" * 100_000):
+        refusal = refuse(Deny(Reason.CREDENTIALS_MISSING), route=ROUTE, path=path)
+        assert refusal.headers == refuse(Deny(Reason.CREDENTIALS_MISSING), route=ROUTE, path=route).headers
 
 
 @pytest.mark.requirement("SC-004", "SC-007")

@@ -59,6 +59,13 @@ async def test_headers_beyond_the_limit_are_431(edge: Running) -> None:
     await refused(edge, await edge.ask("/api", headers=many), 431, Reason.EDGE_HEADERS)
 
 
+@pytest.mark.parametrize("count", [92, 97])
+async def test_what_fits_only_until_the_decision_adds_its_headers_is_431_too(edge: Running, count: int) -> None:
+    """gateway.md, `edge-headers`: Envoy calls it 500, which nobody could act on."""
+    many = [(f"X-{number}", "1") for number in range(count)]
+    await refused(edge, await edge.ask("/api", headers=many), 431, Reason.EDGE_HEADERS)
+
+
 async def test_http_1_0_is_426(edge: Running) -> None:
     """gateway.md, `edge-other`."""
     await refused(edge, await edge.send(b"GET /api HTTP/1.0\r\nHost: a\r\n\r\n"), 426, Reason.EDGE_OTHER)

@@ -41,6 +41,10 @@ ALIASES = (
     "Forwarded",
     "True-Client-Ip",
     "X-Client-Ip",
+    "Proxy",
+    "X-Http-Method",
+    "X-HTTP-Method-Override",
+    "X-Method-Override",
     "x.request.id",
     "X--Request--Id",
 )

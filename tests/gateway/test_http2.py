@@ -13,6 +13,9 @@ import h2.events
 import pytest
 from tests.gateway.doubles import SECONDS, route, running
 
+from ostiary.decision.reasons import Reason
+from ostiary.gateway.edge import reason_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -59,6 +62,14 @@ async def ask(port: int, headers: Sequence[tuple[str, str]], trailers: Sequence[
                         return stream
     finally:
         writer.close()
+
+
+async def test_a_byte_that_is_no_ascii_is_400_in_a_query_too(edge: Running) -> None:
+    """gateway.md, `edge-path`: HTTP/1 never lets one through; the decision service could not be asked about it."""
+    for target in ("/api?\xff", "/api?a=\u00e9"):
+        stream = await ask(edge.port, request(target))
+        assert (stream.status, stream.headers["x-bkapi-error-code"]) == (400, "1640001")
+        assert reason_of(await edge.line(stream.headers["x-request-id"])) is Reason.EDGE_PATH
 
 
 def request(path: str, *fields: tuple[str, str], method: str = "GET", authority: str = "h") -> list[tuple[str, str]]:

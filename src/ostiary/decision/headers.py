@@ -23,7 +23,18 @@ _MANAGED: Final = re.compile(
     rb"|request[^a-z0-9]+id)"
 )
 _MISSPELT_LEGACY: Final = re.compile(rb"x[^a-z0-9]+bkapi[^a-z0-9]+authorization")
-_MANAGED_EXACT: Final = frozenset({b"forwarded", b"true-client-ip", b"x-client-ip"})
+# Whom the request is from, a proxy for CGI (RFC 3875 §4.1.18), and another method than the one that was judged.
+_MANAGED_EXACT: Final = frozenset(
+    {
+        b"forwarded",
+        b"true-client-ip",
+        b"x-client-ip",
+        b"proxy",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+    }
+)
 
 
 def is_handed_on(name: bytes) -> bool:

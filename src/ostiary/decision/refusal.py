@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ostiary.decision.reasons import CONSEQUENCES, Reason
 from ostiary.decision.routes import Disclosure, MetadataLocation, RouteProtocol
@@ -17,6 +17,11 @@ from ostiary.oauth.scopes import is_scope_token
 if TYPE_CHECKING:
     from ostiary.decision.routes import Route
     from ostiary.decision.verdict import Deny
+
+
+# Three times as long when it is escaped, this still fits what clients and proxies read of a header. A longer path is
+# challenged with its route's: the resource that it lies in.
+MAX_CHALLENGE_PATH: Final = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +73,9 @@ def refuse(deny: Deny, *, route: Route | None, path: str) -> Refusal:
 def _challenge(deny: Deny, route: Route, path: str, *, shows: bool) -> Challenge:
     row = CONSEQUENCES[deny.reason]
     locate = metadata_query_url if route.metadata_location is MetadataLocation.QUERY else metadata_inserted_url
+    resource = path if len(path) <= MAX_CHALLENGE_PATH else route.match.path
     return Challenge(
-        resource_metadata=locate(route.publication.challenge_origin, path),
+        resource_metadata=locate(route.publication.challenge_origin, resource),
         error=row.error,
         # RFC 6750 §3.1: who sent no credentials is told nothing more than where to begin.
         error_description=row.text if shows and row.error is not None else None,

@@ -97,6 +97,7 @@ class _Row:
 
 _ROWS: Final = (
     _Row(Reason.EDGE_GATE, details="rbac_access_denied"),
+    _Row(Reason.EDGE_HEADERS, details="ext_authz_", status=431),
     _Row(Reason.EDGE_DECISION, details="ext_authz_"),
     _Row(Reason.EDGE_PATH, details="path_normalization_failed"),
     _Row(Reason.EDGE_PATH, route=GUARD_PATH),

@@ -124,8 +124,9 @@ def parse_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
 
 
 def _parse_authorization(values: list[bytes]) -> Credentials:
-    """RFC 9110 §5.3: several fields are one, joined with a comma; Envoy joins them before it asks us."""
-    parts = [part.strip(" \t") for part in b",".join(values).decode("latin-1").split(",")]
+    """RFC 9110 §5.3: several fields are one, joined with a comma; Envoy has done so, and dropped the empty ones."""
+    field = b",".join([value for value in values if value.strip(b" \t")])
+    parts = [part.strip(" \t") for part in field.decode("latin-1").split(",")]
     if len(parts) > 1:
         mixed = any(_is_bearer(part) for part in parts)
         return Credentials(presented=Presented.MALFORMED) if mixed else NO_CREDENTIALS

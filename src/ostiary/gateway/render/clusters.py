@@ -52,7 +52,7 @@ def decision_cluster(sockets: Iterable[Path]) -> Tree:
         **_workers("decision", sockets),
         "circuit_breakers": {
             "thresholds": [
-                {"max_connections": 1024, "max_pending_requests": 4096, "max_requests": 4096, "max_retries": 4096}
+                {"max_connections": 4096, "max_pending_requests": 4096, "max_requests": 4096, "max_retries": 4096}
             ]
         },
         # Finds the hung one.

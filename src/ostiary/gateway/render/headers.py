@@ -22,8 +22,18 @@ MANAGED: Final = (
     r"x([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*bkapi[^a-z0-9]+authorization",
     r"x-bkapi([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*authorization",
 )
-MANAGED_EXACT: Final = ("forwarded", "true-client-ip", "x-client-ip")
-_TRAILERS: Final = r"x[^a-z0-9]+(bkapi|ostiary|envoy|forwarded|request)([^a-z0-9]+.*)?"
+MANAGED_EXACT: Final = (
+    "forwarded",
+    "true-client-ip",
+    "x-client-ip",
+    # CGI makes HTTP_PROXY of it (RFC 3875 §4.1.18).
+    "proxy",
+    # Another method behind the decision than before it.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+)
+_TRAILERS: Final = r"x[^a-z0-9]+(bkapi|ostiary|envoy|forwarded|original|rewrite|real|request)([^a-z0-9]+.*)?"
 
 PEER: Final = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 # Filter state is the only place that neither client nor upstream can write to.

@@ -24,6 +24,8 @@ _DENIED: Final = "response.code_details == 'ext_authz_denied' && 'x-bkapi-error-
 _UNJUDGED: Final = (
     "response.code_details == 'ext_authz_denied' || response.code_details.startsWith('rbac_access_denied')"
 )
+# An allowed request, and no room for the headers that it would carry: as many as are too many from a client.
+_TOO_MANY: Final = "response.code == 500 && response.code_details.startsWith('ext_authz_')"
 # Envoy calls both 403.
 _MISCALLED: Final = "response.code_details in ['http1.https_url_on_plaintext_connection', 'upgrade_failed']"
 
@@ -39,6 +41,7 @@ def local_reply_config() -> Tree:
             {"filter": expression(_SAID_UNAVAILABLE), "status_code": _UNAVAILABLE},
             {"filter": expression(_DENIED)},
             {"filter": expression(_UNJUDGED), "status_code": _UNAVAILABLE, **_answer(_UNAVAILABLE)},
+            {"filter": expression(_TOO_MANY), "status_code": 431, **_answer(431)},
             {"filter": expression(_MISCALLED), "status_code": 400, **_answer(400)},
             *({"filter": _status("EQ", status), **_answer(status)} for status in _STATUSES),
             *({"filter": _status("GE", status), **_answer(status)} for status in _CLASSES),

@@ -171,8 +171,8 @@ _GUARDS: Final = (
         _all(":authority", r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", invert=True),
         400,
     ),
-    # A "%" that is no escape: normalisation lets it through.
-    _answered(GUARD_PATH, _all(":path", "[^?]*%([^0-9A-Fa-f].*|.[^0-9A-Fa-f].*|.?)"), 400),
+    # A "%" that is no escape: normalisation lets it through. A byte that is no visible ASCII: HTTP/2 lets it through.
+    _answered(GUARD_PATH, _all(":path", r"([!-$&->@-~]|%[0-9A-Fa-f]{2})*(\?[!-~]*)?", invert=True), 400),
     # `/a/%2e%2e;/b` is `/a/..;/b` when it has been normalised, and `/b` to a servlet container behind us.
     _answered(GUARD_DOTS, _all(":path", r"[^?]*/\.\.?;.*"), 400),
 )
