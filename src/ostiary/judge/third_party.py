@@ -33,11 +33,13 @@ def find_third_party() -> Mapping[str, Plugin]:
         try:
             plugin: Plugin = entry.load()()
             name, priority = plugin.name, plugin.priority
-        except Exception as error:  # an import runs code of others: whatever it raises, the plugin is named
+            is_in_range = LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY
+            is_free = not (name in SHIPPED or name in found or priority in taken)
+        except Exception as error:  # code of others: whatever it raises, and whatever its attributes are, it is named
             raise ThirdPartyError(f"plugin {entry.value} cannot be loaded: {type(error).__name__}") from error
-        if not LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
+        if not is_in_range:
             raise ThirdPartyError(f"plugin {name}: its priority is not from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
-        if name in SHIPPED or name in found or priority in taken:
+        if not is_free:
             other = taken.get(priority, name)
             raise ThirdPartyError(f"plugin {name}: its name or priority is taken by {other}")
         found[name] = plugin
