@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -357,3 +358,16 @@ def tree_text(tree: dict[str, object]) -> str:
                 return str(value)
 
     return "".join(f"{key}: {flow(value)}\n" for key, value in tree.items())
+
+
+def test_secrets_of_another_process_are_not_looked_for() -> None:
+    """Ours: a decision worker must start without the operator's token, and need not hold it."""
+    servers = {
+        "version": 1,
+        "servers": {"a": {"kind": "rfc7662", "issuer": "https://x", "client_secret": {"env": "E"}}},
+    }
+    section = Section(name="servers", model=Servers)
+    with pytest.raises(ConfigurationError, match="servers.a.client_secret"):
+        load_bytes(json.dumps(servers).encode(), [section], {}, origin=Path("/o.yaml"))
+    found = load_bytes(json.dumps(servers).encode(), [section], {}, origin=Path("/o.yaml"), unresolved=["servers"])
+    assert (found.find(section) is not None, dict(found.secrets)) == (True, {})

@@ -12,15 +12,15 @@ import structlog
 import typer
 
 from ostiary.cli.shared import Environ, Exit, FileOption, environ_of, fail, third_party_or_fail
-from ostiary.config import Configuration, ConfigurationError, load_bytes
+from ostiary.config import Configuration, ConfigurationError, load_bytes, read_file
 from ostiary.diagnostics.logs import LogLevel, configure_logging
-from ostiary.gateway import NotReloaded, StartFault
+from ostiary.gateway import NotReloaded, Reloaded, StartFault
 from ostiary.gateway.role import GatewayRole
 from ostiary.judge.loading import LATER_SECTIONS, judge_sections
 
 _ROLES = ("gateway",)
 _LATER = ("authz", "drive", "jobs", "console")
-_WORKER = (sys.executable, "-m", "ostiary", "worker", "--log-level")
+_WORKER = (sys.executable, "-P", "-m", "ostiary", "worker", "--log-level")  # -P: nothing of the folder we stand in
 
 _log = structlog.get_logger("ostiary.serve")
 
@@ -67,10 +67,7 @@ class _Serving:
         Raises:
             ConfigurationError: it cannot be read or is not valid.
         """
-        try:
-            data = self._file.read_bytes()
-        except OSError as error:
-            fail(f"error: {self._file} cannot be read: {error.strerror}\nhint: name another file with `-c FILE`.")
+        data = read_file(self._file)
         sections = judge_sections(self._third_party)
         return load_bytes(data, sections, self._environ, origin=self._file, later=LATER_SECTIONS), data
 
@@ -86,6 +83,9 @@ class _Serving:
         except StartFault as fault:
             typer.echo(f"error: {fault}", err=True)
             return Exit.USAGE
+        except OSError as error:  # somebody else's file in `data_dir`, a full disk
+            typer.echo(f"error: {error.filename or 'data_dir'}: {error.strerror or error}", err=True)
+            return Exit.USAGE
         return Exit.OK
 
     async def _until_told(self, role: GatewayRole) -> None:
@@ -94,24 +94,28 @@ class _Serving:
         again = asyncio.Event()
         for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
             loop.add_signal_handler(number, event.set)
-        ending = asyncio.create_task(ended.wait())
-        while not ended.is_set():
-            reloading = asyncio.create_task(again.wait())
-            await asyncio.wait([ending, reloading], return_when=asyncio.FIRST_COMPLETED)
-            reloading.cancel()
-            if again.is_set() and not ended.is_set():
-                again.clear()
-                await self._reload(role)
+        reloading = asyncio.create_task(self._reload_whenever(again, role))
+        await ended.wait()
+        reloading.cancel()  # in the middle too: a worker that does not answer must not keep us
+        await asyncio.wait([reloading])
         _log.info("ending: new connections are refused, open requests are finished")
 
-    async def _reload(self, role: GatewayRole) -> None:
+    async def _reload_whenever(self, again: asyncio.Event, role: GatewayRole) -> None:
+        while True:
+            await again.wait()
+            again.clear()
+            try:
+                outcome = await self._reload(role)
+            except Exception as error:  # noqa: BLE001 - whatever fails in a reload, what is in force stays in force
+                outcome = role.refuse(f"{type(error).__name__}: {error}")
+            if isinstance(outcome, NotReloaded):
+                _log.error("not reloaded, nothing has changed", why=outcome.errors)
+            else:
+                _log.info("reloaded", generation=outcome.generation, notes=list(outcome.notes))
+
+    async def _reload(self, role: GatewayRole) -> Reloaded | NotReloaded:
         try:
             configuration, data = await asyncio.to_thread(self.read)
         except ConfigurationError as error:
-            _log.error("not reloaded, nothing has changed", why=str(error))
-            return
-        outcome = await role.reload(configuration, data, self._third_party)
-        if isinstance(outcome, NotReloaded):
-            _log.error("not reloaded, nothing has changed", why=outcome.errors)
-        else:
-            _log.info("reloaded", generation=outcome.generation, notes=list(outcome.notes))
+            return role.refuse(str(error))
+        return await role.reload(configuration, data, self._third_party)

@@ -16,7 +16,7 @@ from ostiary.config.addresses import (
     refuse_insecure_http,
 )
 from ostiary.config.document import Positions
-from ostiary.config.loading import load, load_bytes
+from ostiary.config.loading import load, load_bytes, read_file
 from ostiary.config.problems import Complaint, ConfigurationError, KeyPath, Position, Problem
 from ostiary.config.quantities import (
     Duration,
@@ -84,6 +84,7 @@ __all__ = [
     "later",
     "load",
     "load_bytes",
+    "read_file",
     "refuse_insecure_http",
     "refused",
     "resolve",

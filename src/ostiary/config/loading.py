@@ -61,6 +61,15 @@ def load(
     Raises:
         ConfigurationError: with every problem at once.
     """
+    return load_bytes(read_file(path), sections, environ, origin=path, later=later)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, for `load_bytes`; of one that is too large a byte more than may be.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
     failure = None
     data = b""
     try:
@@ -71,7 +80,7 @@ def load(
     if failure:
         what = f"the file {path} cannot be read: {failure.lower()}"
         raise ConfigurationError([Problem(where=None, key="", what=what, hint="Name another file with `-c FILE`.")])
-    return load_bytes(data, sections, environ, origin=path, later=later)
+    return data
 
 
 def load_bytes(
@@ -81,14 +90,21 @@ def load_bytes(
     *,
     origin: Path,
     later: Iterable[str] = (),
+    unresolved: Iterable[str] = (),
 ) -> Configuration:
-    """Read the bytes of a file, perhaps an older copy of it. `origin` is where relative paths and messages belong to.
+    """Read the bytes of a file, perhaps an older copy of it.
+
+    Args:
+        data: of the file.
+        sections, environ, later: as in `load`.
+        origin: where relative paths and messages belong to.
+        unresolved: names of sections whose secrets are another process's: they are not looked for.
 
     Raises:
         ConfigurationError: with every problem at once.
     """
     document = read(data, str(origin))
-    run = _Run(document=document, origin=origin.absolute(), environ=environ)
+    run = _Run(document=document, origin=origin.absolute(), environ=environ, unresolved=frozenset(unresolved))
     configuration = run.configuration(tuple(sections), frozenset(later), hashlib.sha256(data).hexdigest())
     if run.problems:
         raise ConfigurationError(run.problems)
@@ -100,6 +116,7 @@ class _Run:
     document: Document
     origin: Path
     environ: Mapping[str, str]
+    unresolved: frozenset[str]
     problems: list[Problem] = field(default_factory=list)
 
     def configuration(self, sections: Sequence[AnySection], later: frozenset[str], digest: str) -> Configuration:
@@ -114,7 +131,8 @@ class _Run:
                 found = self.validated(model, value[name], (name,))
                 if found is not None:
                     valid[name] = found
-        secrets = {path: secret for name, settings in valid.items() for path, secret in self.secrets(settings, (name,))}
+        resolved = [settings for settings in valid.items() if settings[0] not in self.unresolved]
+        secrets = {path: secret for name, settings in resolved for path, secret in self.secrets(settings, (name,))}
         configuration = Configuration(
             path=self.origin,
             version=VERSION,

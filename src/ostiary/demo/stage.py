@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ostiary.devserver import Listener
 
-_WORKER: Final = (sys.executable, "-m", "ostiary.demo.worker")
+_WORKER: Final = (sys.executable, "-P", "-m", "ostiary.demo.worker")
 _FILE: Final = "ostiary.yaml"
 _CLIENTS: Final = ("reader", "writer")
 

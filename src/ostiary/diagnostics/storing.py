@@ -60,6 +60,10 @@ class RecordStore:
         """Begin to write."""
         self._thread.start()
 
+    def adopt(self, settings: DecisionLogSettings) -> None:
+        """Keep as much and as long as these settings say from now on."""
+        self._settings = settings
+
     def put(self, data: bytes) -> None:
         """Take one record as JSON; never waits."""
         try:

@@ -67,9 +67,13 @@ class OperatorSurface:
             metrics: the page, asked for at each `/metrics`.
         """
         self._listen = listen
-        self._tokens = [_digest(token.reveal().encode()) for token in tokens]
         self._is_ready = is_ready
         self._metrics = metrics
+        self.accept(tokens)
+
+    def accept(self, tokens: Iterable[Secret]) -> None:
+        """Let these operator tokens count from now on, and no others."""
+        self._tokens = [_digest(token.reveal().encode()) for token in tokens]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""

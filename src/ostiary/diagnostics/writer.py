@@ -66,6 +66,7 @@ class RecordWriter:
         self._socket_path = data_dir / SOCKET_NAME
         self._url = url
         self._settings = settings
+        self._store: RecordStore | None = None
         self._dropped = dropped
         self._now = now
         self._closing = Event()
@@ -85,6 +86,12 @@ class RecordWriter:
     def start(self) -> None:
         """Begin to try."""
         self._thread.start()
+
+    def adopt(self, settings: DecisionLogSettings) -> None:
+        """Keep as much and as long as these settings say from now on."""
+        self._settings = settings
+        if self._store is not None:
+            self._store.adopt(settings)
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Write what has arrived, and let another have the lock."""
@@ -129,7 +136,7 @@ class RecordWriter:
             finally:
                 os.umask(mask)
             self._socket_path.chmod(0o600)
-            store = RecordStore(self._url, self._settings, dropped=self._dropped, now=self._now)
+            self._store = store = RecordStore(self._url, self._settings, dropped=self._dropped, now=self._now)
             store.start()
             self._listening.set()
             try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ostiary.gateway import files, render
 from ostiary.gateway.admin import CDS_VERSION, RDS_REFUSED, RDS_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ostiary.gateway.admin import Admin
     from ostiary.gateway.plan import Plan
 
@@ -34,22 +37,32 @@ async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admi
 
     Both plans' upstreams come first, so that no route ever names one that is missing; then the routes; then only what
     the new plan needs.
+
+    Raises:
+        OSError: the files cannot be written; none has been replaced.
     """
     (old_generation, old), (generation, new) = before, after
     refused = await admin.stats(*RDS_REFUSED)
     kept = tuple(route for route in old.routes if route.name not in {route.name for route in new.routes})
-    _write(new, "cds.yaml", render.cds(generation, (*new.routes, *kept), new.trusted_ca))
+    # All of them before the first takes its place: a disk that fills up must not leave half of a plan in force.
+    both = _stage(new, "cds.yaml", "both", render.cds(generation, (*new.routes, *kept), new.trusted_ca))
+    routes = _stage(new, "rds.yaml", "new", render.rds(generation, new.routes))
+    upstreams = _stage(new, "cds.yaml", "new", render.cds(generation, new.routes, new.trusted_ca))
+    listener = _stage(new, "lds.yaml", "new", render.lds(generation, new)) if changes_listener(old, new) else None
+    old_routes = _stage(old, "rds.yaml", "old", render.rds(old_generation, old.routes))
+    old_upstreams = _stage(old, "cds.yaml", "old", render.cds(old_generation, old.routes, old.trusted_ca))
+    both()
     taken = await _shows(admin, CDS_VERSION, generation)
     if taken:
-        _write(new, "rds.yaml", render.rds(generation, new.routes))
+        routes()
         taken = await _shows(admin, RDS_VERSION, generation) and await admin.stats(*RDS_REFUSED) == refused
     if not taken:
-        _write(old, "rds.yaml", render.rds(old_generation, old.routes))
-        _write(old, "cds.yaml", render.cds(old_generation, old.routes, old.trusted_ca))
+        old_routes()
+        old_upstreams()
         return "Envoy did not take the new routes; its log says why"
-    _write(new, "cds.yaml", render.cds(generation, new.routes, new.trusted_ca))
-    if changes_listener(old, new):
-        _write(new, "lds.yaml", render.lds(generation, new))
+    upstreams()
+    if listener is not None:
+        listener()
     return None
 
 
@@ -62,6 +75,13 @@ async def _shows(admin: Admin, name: str, generation: int) -> bool:
             return False
         await asyncio.sleep(_POLL_SECONDS)
     return True
+
+
+def _stage(plan: Plan, name: str, suffix: str, tree: render.Tree) -> Callable[[], object]:
+    """Write a file beside the one that Envoy reads; the call puts it in its place."""
+    beside = plan.envoy_dir / f"{name}.{suffix}"
+    files.write_private(beside, render.to_text(tree).encode("ascii"))
+    return partial(beside.replace, plan.envoy_dir / name)
 
 
 def _write(plan: Plan, name: str, tree: render.Tree) -> None:

@@ -32,11 +32,15 @@ def make_private(directory: Path) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all. Envoy notices renames, and nothing else."""
-    beside = path.with_name(path.name + ".tmp")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE_FILE)
+    write_private(beside := path.with_name(path.name + ".tmp"), content)
+    beside.replace(path)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that nobody else may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-    beside.replace(path)
 
 
 @contextmanager

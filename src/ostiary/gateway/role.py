@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import httpx2
@@ -14,22 +14,15 @@ import structlog
 import uvicorn
 
 from ostiary.diagnostics.exposition import merge
-from ostiary.diagnostics.merging import edge_record
 from ostiary.diagnostics.metrics import Metrics
-from ostiary.diagnostics.outlet import Outlet
-from ostiary.diagnostics.record_json import compose
-from ostiary.diagnostics.settings import DECISION_LOG, OPERATOR, decision_log_url
-from ostiary.diagnostics.sink import RecordSink
+from ostiary.diagnostics.settings import OPERATOR
 from ostiary.diagnostics.surface import OperatorSurface
-from ostiary.diagnostics.writer import RecordWriter
 from ostiary.gateway import files
-from ostiary.gateway.edge import EdgeLine, is_recorded, reason_of
 from ostiary.gateway.faults import StartFault
 from ostiary.gateway.plan import Plan
-from ostiary.gateway.render.routes import OTHER_METHODS
-from ostiary.gateway.supervisor import Gateway, NotReloaded, Reloaded
+from ostiary.gateway.records import Records
+from ostiary.gateway.supervisor import LOCK_NAME, Gateway, NotReloaded, Reloaded
 from ostiary.judge.gateway_settings import GATEWAY
-from ostiary.judge.generations import parse_route_key
 from ostiary.judge.route_rules import build_routes
 
 if TYPE_CHECKING:
@@ -39,12 +32,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ostiary.config import Configuration, ListenAddress
-    from ostiary.diagnostics.record import DecisionRecord
+    from ostiary.gateway.edge import EdgeLine
     from ostiary.plugins.plugin import Plugin
 
 _SCRAPE_SECONDS: Final = 2.0
 _OURS: Final = "supervisor"
-_JUDGED: Final = "ext_authz_denied"
 
 _log = structlog.get_logger(__name__)
 
@@ -95,15 +87,20 @@ class GatewayRole:
     ) -> None:
         self._configuration = configuration
         self._metrics = Metrics()
-        self._outlet = Outlet(configuration.data_dir)
-        self._sink: RecordSink | None = None
+        self._records: Records | None = None
+        self._surface = OperatorSurface(
+            listen=configuration.require(OPERATOR).listen,
+            tokens=[configuration.secret("operator", "token")],
+            is_ready=self._is_ready,
+            metrics=self._exposition,
+        )
         self._plan = plan_of(configuration, third_party)
         self._gateway = Gateway(
             self._plan,
             worker_command=worker_command,
             configuration=data,
             origin=configuration.path,
-            on_edge_line=self._record_edge,
+            on_edge_line=self._record,
             log=_say,
         )
         self._stack = AsyncExitStack()
@@ -125,40 +122,29 @@ class GatewayRole:
         try:
             plan = plan_of(configuration, third_party)
         except StartFault as fault:
-            return NotReloaded(errors=str(fault))
+            return self.refuse(str(fault))
         outcome = await self._gateway.reload(data, plan)
-        self._metrics.reloaded("refused" if isinstance(outcome, NotReloaded) else "loaded")
-        return outcome
+        if isinstance(outcome, NotReloaded):
+            return self.refuse(outcome.errors)
+        self._metrics.reloaded("loaded")
+        return replace(outcome, notes=(*outcome.notes, *await self._adopt(configuration)))
+
+    def refuse(self, errors: str) -> NotReloaded:
+        """Count a reload that did not come about, and say why."""
+        self._metrics.reloaded("refused")
+        return NotReloaded(errors=errors)
 
     async def __aenter__(self) -> Self:
         configuration = self._configuration
         async with AsyncExitStack() as stack:
             files.make_private(configuration.data_dir)
-            operator = configuration.require(OPERATOR)
-            surface = OperatorSurface(
-                listen=operator.listen,
-                tokens=[configuration.secret("operator", "token")],
-                is_ready=self._gateway.ready,
-                metrics=self._exposition,
-            )
-            listener = stack.enter_context(_listening(operator.listen))
-            writer = RecordWriter(
-                data_dir=configuration.data_dir,
-                url=decision_log_url(configuration),
-                settings=configuration.require(DECISION_LOG),
-                dropped=self._metrics.dropped,
-            )
-            writer.start()
-            stack.push_async_callback(asyncio.to_thread, writer.close)
-            self._sink = RecordSink(
-                data_dir=configuration.data_dir,
-                settings=configuration.require(DECISION_LOG),
-                dropped=self._metrics.dropped,
-            )
-            stack.push_async_callback(asyncio.to_thread, self._sink.close)
-            stack.callback(self._outlet.close)
+            with files.held(configuration.data_dir / LOCK_NAME):
+                pass  # the gateway takes it; here, so that a second start hears of the first and not of its port
+            listener = stack.enter_context(_listening(configuration.require(OPERATOR).listen))
+            self._records = Records(configuration, self._metrics)
+            stack.push_async_callback(self._records.aclose)
             await stack.enter_async_context(self._gateway)
-            await stack.enter_async_context(_served(surface, listener))
+            await stack.enter_async_context(_served(self._surface, listener))
             self._stack = stack.pop_all()
         return self
 
@@ -167,16 +153,20 @@ class GatewayRole:
     ) -> None:
         await self._stack.aclose()
 
-    def _record_edge(self, line: EdgeLine) -> None:
-        if line.reference is None or not is_recorded(line):
-            return
-        record = _edge_record(line, line.reference)
-        if line.details == _JUDGED:
-            # The worker has written its line already; the log's writer joins the two, or keeps this one if it is alone.
-            self._outlet.offer(compose(record)[1])
-        elif self._sink is not None:
-            self._sink.send(record)
-            self._metrics.decided(record)
+    def _record(self, line: EdgeLine) -> None:
+        if self._records is not None:
+            self._records.edge(line)
+
+    async def _is_ready(self) -> bool:
+        return await self._gateway.ready()
+
+    async def _adopt(self, configuration: Configuration) -> tuple[str, ...]:
+        """What the supervisor itself reads anew, and a sentence for each key that needs a restart."""
+        old, self._configuration = self._configuration, configuration
+        self._surface.accept([configuration.secret("operator", "token")])
+        notes = () if self._records is None else await self._records.adopt(configuration)
+        moved = configuration.require(OPERATOR).listen != old.require(OPERATOR).listen
+        return (*notes, "operator.listen changed: it needs a restart") if moved else notes
 
     async def _exposition(self) -> bytes:
         """The pages of the workers that answer, and ours."""
@@ -189,22 +179,6 @@ class GatewayRole:
 def _say(level: str, event: str, /, **fields: object) -> None:
     """The room's own log, in structlog's words."""
     {"debug": _log.debug, "info": _log.info, "warning": _log.warning, "error": _log.error}[level](event, **fields)
-
-
-def _edge_record(line: EdgeLine, reference: str) -> DecisionRecord:
-    key = None if line.route is None else parse_route_key(line.route)
-    name = None if key is None else key[1]
-    return edge_record(
-        reference=reference,
-        time=datetime.fromisoformat(line.time).timestamp(),
-        status=line.status,
-        reason=reason_of(line),
-        method=line.method or "",
-        path=line.path or "",
-        route=None if name is None else name.removesuffix(OTHER_METHODS),
-        peer=line.peer,
-        duration_seconds=line.duration_ms / 1000,
-    )
 
 
 async def _scrape(path: Path) -> bytes | None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ostiary.gateway.edge import EdgeLine
     from ostiary.gateway.plan import Plan
 
+LOCK_NAME: Final = "gateway.lock"
 _POLL_SECONDS: Final = 0.02
 _READY_SECONDS: Final = 30.0
 # Together below the 15 s within which `serve` ends: drain, Envoy's end, the workers' end.
@@ -134,18 +135,14 @@ class Gateway:
         """Put a new configuration in force without losing a request, or change nothing and say why."""
         async with self._reloading:
             old, (plan, notes) = self._plan, restart_needed(self._plan, plan)
-            try:
-                plan = with_trust(plan)
-            except StartFault as fault:
-                return NotReloaded(errors=str(fault))
             self._last_number += 1
             number = self._last_number
-            if (errors := await self._validate(number, plan)) is not None:
-                return NotReloaded(errors=errors)
-            if refusals := await self._workers.load(self._copy(number, configuration)):
-                self._forget(number)
-                return NotReloaded(errors="\n".join(refusals))
-            if (why := await discovery.replace((self.generation, old), (number, plan), self._admin)) is not None:
+            try:
+                plan = with_trust(plan)
+                why = await self._put(number, configuration, plan)
+            except (OSError, StartFault) as fault:  # a full disk, an Envoy that is just being upgraded
+                why = str(fault)
+            if why is not None:
                 self._forget(number)
                 return NotReloaded(errors=why)
             self._plan, self._configuration = plan, configuration
@@ -156,6 +153,14 @@ class Gateway:
             if discovery.changes_listener(old, plan):
                 notes = (*notes, "the listener changed: open connections are drained, streams end within 60 s")
             return Reloaded(generation=number, notes=notes)
+
+    async def _put(self, number: int, configuration: bytes, plan: Plan) -> str | None:
+        """Validate, have the workers load, have Envoy take; None, or why nothing has changed."""
+        if (errors := await self._validate(number, plan)) is not None:
+            return errors
+        if refusals := await self._workers.load(self._copy(number, configuration)):
+            return "\n".join(refusals)
+        return await discovery.replace((self.generation, self._plan), (number, plan), self._admin)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -171,7 +176,7 @@ class Gateway:
     async def _start(self, stack: AsyncExitStack) -> None:
         check_sockets(self._plan)
         files.make_private(self._plan.data_dir)
-        stack.enter_context(files.held(self._plan.data_dir / "gateway.lock"))
+        stack.enter_context(files.held(self._plan.data_dir / LOCK_NAME))
         for path in (self._plan.admin_socket, *self._plan.decision_sockets, *self._plan.metadata_sockets):
             stack.callback(path.unlink, missing_ok=True)
         self._binary = find_binary(self._plan.binary)
@@ -253,11 +258,11 @@ class Gateway:
 
     async def _validate(self, number: int, plan: Plan) -> str | None:
         file = plan.data_dir / "validate.yaml"
-        files.replace(file, render.to_text(render.self_contained(number, plan)).encode("ascii"))
         try:
+            files.replace(file, render.to_text(render.self_contained(number, plan)).encode("ascii"))
             return await validate(find_binary(self._binary), file)
         finally:
-            file.unlink()
+            file.unlink(missing_ok=True)
 
 
 async def run(gateway: Gateway, *, announce: Callable[[], None], log: Log) -> int:
