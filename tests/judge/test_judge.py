@@ -39,6 +39,7 @@ async def test_a_good_token_is_allowed_with_everything_a_door_needs() -> None:
     assert decision.walked.exchange.bk_app_code == "reader"
 
 
+@pytest.mark.requirement("US2-1", "FR-008")
 async def test_the_question_has_the_reference_and_the_deadline_of_the_decision() -> None:
     """configuration.md: all that one decision does shares `decision_timeout`; it began when the judge was asked."""
     authority = Authority()
@@ -49,6 +50,7 @@ async def test_the_question_has_the_reference_and_the_deadline_of_the_decision()
     assert (reference, deadline, remember) == (REFERENCE, 100.0 + 3.0, True)
 
 
+@pytest.mark.requirement("FR-009")
 async def test_what_is_remembered_is_not_asked() -> None:
     """002 FR-009: judged by what was answered before."""
     authority = Authority(remembered=YES)
@@ -65,6 +67,7 @@ async def test_a_dry_run_neither_uses_nor_leaves_what_is_remembered() -> None:
     assert [remember for *_, remember in authority.asked] == [False]
 
 
+@pytest.mark.requirement("edge-3")
 async def test_could_not_tell_is_a_503_of_its_own() -> None:
     """Conventions 3: never a 401, never allowed; edge case 3."""
     away = told(Unavailable(cause=Cause.REFUSED))

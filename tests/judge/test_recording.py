@@ -118,6 +118,7 @@ async def test_an_answer_that_says_no_is_kept_by_the_names_of_its_members(
 
 
 @pytest.mark.parametrize("cause", list(Cause))
+@pytest.mark.requirement("edge-3")
 async def test_could_not_tell_says_who_did_not_and_why(cause: Cause) -> None:
     """Conventions 3; edge case 3: the log has the error, and says nothing of `active`."""
     record = await _record(told(Unavailable(cause=cause, note="for operators")))
