@@ -367,7 +367,7 @@ def test_secrets_of_another_process_are_not_looked_for() -> None:
         "servers": {"a": {"kind": "rfc7662", "issuer": "https://x", "client_secret": {"env": "E"}}},
     }
     section = Section(name="servers", model=Servers)
-    with pytest.raises(ConfigurationError, match="servers.a.client_secret"):
+    with pytest.raises(ConfigurationError, match=r"servers\.a\.client_secret"):
         load_bytes(json.dumps(servers).encode(), [section], {}, origin=Path("/o.yaml"))
     found = load_bytes(json.dumps(servers).encode(), [section], {}, origin=Path("/o.yaml"), unresolved=["servers"])
     assert (found.find(section) is not None, dict(found.secrets)) == (True, {})
