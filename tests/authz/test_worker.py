@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -94,7 +95,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Worker]:
+async def running(folder: Path, stderr: int | None = None) -> AsyncIterator[Worker]:
     """A worker that was told nothing yet."""
     ours, theirs = socket.socketpair()
     with theirs, (folder / "log").open("wb") as log:
@@ -103,7 +104,7 @@ async def running(folder: Path) -> AsyncIterator[Worker]:
             *("--index", "3", "--control-fd", str(theirs.fileno())),
             pass_fds=[theirs.fileno()],
             cwd=ROOT,
-            stderr=log,
+            stderr=stderr or log,
         )
     reader, writer = await asyncio.open_unix_connection(sock=ours)
     try:
@@ -312,6 +313,25 @@ async def test_an_idle_one_ends_within_a_second(worker: Worker, billing: bytes) 
     worker.tell(Drain())
     assert await asyncio.wait_for(worker.process.wait(), 1.0) == 0
     writer.close()
+
+
+async def test_a_log_that_nobody_reads_holds_nothing_up(
+    tmp_path_factory: pytest.TempPathFactory, billing: bytes, token: str
+) -> None:
+    """Ours: neither a request nor the end waits for whoever reads stderr."""
+    reader, stderr = os.pipe()
+    os.write(stderr, b"x" * fcntl.fcntl(stderr, fcntl.F_GETPIPE_SZ))
+    async with running(tmp_path_factory.mktemp("w"), stderr) as worker:
+        await worker.load(1, billing)
+        assert isinstance(await worker.load(2, b"no configuration"), Refused)
+        for _ in range(3):
+            assert (await worker.decision.send(b"no HTTP\r\n\r\n")).status == 400
+            assert (await worker.check("1:billing")).status == 401
+            assert (await worker.check("1:billing", token)).status == 200
+        worker.process.send_signal(signal.SIGTERM)
+        assert await worker.ended() == 0
+    os.close(stderr)
+    os.close(reader)
 
 
 async def test_one_that_has_nothing_to_serve_can_be_drained(worker: Worker) -> None:

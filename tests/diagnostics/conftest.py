@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ostiary.diagnostics import lines as ours
+
 
 @dataclass
 class Lines:
     """What was logged."""
 
-    stream: StringIO = field(default_factory=StringIO)
+    way: ours.Lines
+    stream: StringIO
 
     @property
     def text(self) -> str:
+        self.way.drain()
         return self.stream.getvalue()
 
     @property
@@ -41,9 +45,8 @@ class Lines:
 @pytest.fixture
 def lines() -> Iterator[Lines]:
     """Log lines at `info`, as JSON."""
-    found = Lines()
-    configure_logging(LogLevel.INFO, found.stream)
-    yield found
+    stream = StringIO()
+    yield Lines(configure_logging(LogLevel.INFO, stream), stream)
     structlog.reset_defaults()
 
 

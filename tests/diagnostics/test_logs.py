@@ -49,12 +49,13 @@ def test_a_line_says_who_when_and_how_grave(lines: Lines) -> None:
 def test_libraries_are_heard_from_warning_upwards_and_ours_by_the_level() -> None:
     """`attacks.md`: no level that is offered shows a token; libraries at `info` write down what they send."""
     stream = StringIO()
-    configure_logging(LogLevel.DEBUG, stream)
+    lines = configure_logging(LogLevel.DEBUG, stream)
 
     logging.getLogger("httpx2").info("sent Bearer %s", CANARY)
     logging.getLogger("httpx2").warning("sent Bearer %s", CANARY)
     logging.getLogger("ostiary.authorities").debug("ours")
     structlog.get_logger("ostiary.judge").debug("ours, too")
+    lines.close()
 
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(event["logger"], event["level"], event["event"]) for event in events] == [
@@ -65,10 +66,23 @@ def test_libraries_are_heard_from_warning_upwards_and_ours_by_the_level() -> Non
 
 
 @pytest.mark.parametrize("level", LogLevel)
+def test_a_request_that_is_no_http_makes_no_line(level: LogLevel) -> None:
+    """Ours: a client must not fill the log, and a listener that fails is heard."""
+    stream = StringIO()
+    lines = configure_logging(level, stream)
+
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application")
+    lines.close()
+
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["Exception in ASGI application"]
+
+
+@pytest.mark.parametrize("level", LogLevel)
 def test_no_level_shows_a_credential(level: LogLevel) -> None:
     """`attacks.md`: canary tokens at every log level offered."""
     stream = StringIO()
-    configure_logging(level, stream)
+    lines = configure_logging(level, stream)
 
     for logger in (structlog.get_logger("ostiary.x"), logging.getLogger("ostiary.y"), logging.getLogger("z")):
         for say in (logger.debug, logger.info, logger.warning, logger.error):
@@ -79,6 +93,7 @@ def test_no_level_shows_a_credential(level: LogLevel) -> None:
     except RuntimeError:
         structlog.get_logger("ostiary.x").exception("failed")
         logging.getLogger("z").exception("failed")
+    lines.close()
 
     assert "RuntimeError" in stream.getvalue()
     assert "canary" not in stream.getvalue()
@@ -96,16 +111,21 @@ def test_a_terminal_gets_readable_rows_without_local_variables() -> None:
 def test_a_closed_or_broken_stream_stops_nobody() -> None:
     """Ours: a decision does not fail because its line cannot be written."""
     closed = StringIO()
-    configure_logging(LogLevel.INFO, closed)
+    lines = configure_logging(LogLevel.INFO, closed)
     closed.close()
     structlog.get_logger("ostiary.x").error("nobody hears")
+    lines.drain()
 
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(os.dup(writer), "w", buffering=1) as broken:
-        configure_logging(LogLevel.INFO, broken)
+        lines = configure_logging(LogLevel.INFO, broken)
         structlog.get_logger("ostiary.x").error("nobody hears")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), broken.fileno())  # so that closing can flush
+        lines.drain()
+        os.dup2(writer_again := os.open(os.devnull, os.O_WRONLY), broken.fileno())
+        structlog.get_logger("ostiary.x").error("somebody hears")
+        lines.close()
+        os.close(writer_again)
     os.close(writer)
 
 
@@ -113,7 +133,7 @@ def at_a_terminal() -> str:
     """What a refusal and a traceback look like there."""
     outer, inner = pty.openpty()
     with os.fdopen(inner, "w", buffering=1) as terminal:
-        configure_logging(LogLevel.INFO, terminal)
+        lines = configure_logging(LogLevel.INFO, terminal)
         sink = RecordSink(data_dir=None, settings=DecisionLogSettings())
         sink.send(made(reason=Reason.TOKEN_INACTIVE))
         sink.close()
@@ -121,7 +141,7 @@ def at_a_terminal() -> str:
             _fail(CANARY)
         except RuntimeError:
             structlog.get_logger("ostiary.x").exception("failed")
-        terminal.flush()
+        lines.close()
         seen = os.read(outer, 65536).decode()
         while "RuntimeError" not in seen:
             seen += os.read(outer, 65536).decode()

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ostiary.diagnostics.settings import DecisionLogSettings
     from ostiary.judge.generations import Load
 
-_LAST_RECORDS_SECONDS: Final = 0.5  # of the second that a supervisor gives us after its last word
+# Of the second that a supervisor gives us after its last word.
+_LAST_RECORDS_SECONDS: Final = 0.5
+_LAST_LINES_SECONDS: Final = 0.25
 
 
 def run_worker_process(
@@ -52,7 +54,7 @@ def run_worker_process(
         log_level: from which level on lines are written to stderr.
         allow_development_issuer: whether the embedded authorization server is believed; no file can say so.
     """
-    configure_logging(log_level, sys.stderr)
+    lines = configure_logging(log_level, sys.stderr)
     binding = _Binding(data_dir, environ, allow_development_issuer=allow_development_issuer)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(
@@ -66,8 +68,10 @@ def run_worker_process(
             )
         )
         if code != ENDED:
+            lines.close(_LAST_LINES_SECONDS)
             os._exit(code)  # nobody is left who could wait for threads, and the log's writer is gone as well
     binding.close()
+    lines.close(_LAST_LINES_SECONDS)
     return code
 
 

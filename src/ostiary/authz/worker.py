@@ -185,7 +185,7 @@ class _Server(uvicorn.Server):
                 lifespan="off",
                 interface="asgi3",
                 log_config=None,
-                log_level="warning",
+                log_level="error",  # a request that is no HTTP is a warning there, and none to us
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,

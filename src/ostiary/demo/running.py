@@ -55,7 +55,7 @@ async def run_demo(
     Returns:
         0; 1 if an answer was not the expected one, or something did not start.
     """
-    configure_logging(LogLevel.INFO, log)
+    lines = configure_logging(LogLevel.INFO, log)
     page = Page(width=console.width, glyphs=GLYPHS if _is_unicode(console) else ASCII_GLYPHS, timed=timed)
     if not as_json:
         console.print(Text("Starting Envoy, an authorization server, two APIs and an MCP server …", "dim"))
@@ -70,6 +70,8 @@ async def run_demo(
         _raise_if_interrupted(error)
         console.print(Text(f"error: {error}", "bold red"))
         return _FAILED
+    finally:
+        lines.close()
     return _FAILED if any(each.unexpected for each in visited) else 0
 
 
