@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,7 +48,7 @@ async def test_an_allow_has_everything_but_the_token() -> None:
     assert [(step.plugin, step.outcome) for step in record.steps] == [
         (name, StepOutcome.PASSED) for name in ROUTE.policy.chain
     ]
-    assert replace(record, steps=()) == DecisionRecord(
+    assert record._replace(steps=()) == DecisionRecord(
         reference=REFERENCE,
         time=NOW,
         door=Door.CLI,
@@ -149,7 +149,7 @@ async def test_what_a_client_may_read_is_said_where_it_was_refused() -> None:
 async def test_no_header_of_the_request_is_in_a_record(answer: Told) -> None:
     """operator.md: never a token, a secret, a body."""
     record = await _record(answer)
-    held = repr([getattr(record, each.name) for each in fields(record)]).encode() + to_json(record)
+    held = repr(tuple(record)).encode() + to_json(record)
     assert b"canary" not in held
     assert DIGEST.encode() in held
 

@@ -38,7 +38,7 @@ class Plugin:
     def run(self, exchange):
         {run}
 """
-_NOTES = 'return replace(exchange, notes=(*exchange.notes, "seen by " + self.name))'
+_NOTES = 'return exchange.with_note("seen by " + self.name)'
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ async def test_where_a_route_does_not_name_it_it_does_not_run(install: Callable[
         ('return Deny(Reason.SCOPE_MISSING, note="not on Sundays")', Reason.SCOPE_MISSING, "not on Sundays"),
         ('raise ValueError("a-secret")', Reason.PLUGIN_FAILED, "ValueError"),
         ("return None", Reason.PLUGIN_FAILED, "BrokenTermsError"),
-        ("return replace(exchange, bk_app_code='root')", Reason.PLUGIN_FAILED, "BrokenTermsError"),
+        ("return exchange._replace(bk_app_code='root')", Reason.PLUGIN_FAILED, "BrokenTermsError"),
         ("return self.run(exchange)", Reason.PLUGIN_FAILED, "RecursionError"),
     ],
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from tests.samples import MCP_ROUTE, exchange
 
@@ -19,20 +17,20 @@ OTHER = "gateway:other/api:*"
 
 
 def judged(*entries: str) -> Exchange | Deny:
-    return AudienceValidate().run(replace(exchange(), audience=entries, notes=("before",)))
+    return AudienceValidate().run(exchange()._replace(audience=entries, notes=("before",)))
 
 
 @pytest.mark.requirement("FR-013", "US4-4")
 @pytest.mark.parametrize("audience", [None, ()])
 def test_a_token_without_an_audience_is_refused(audience: tuple[str, ...] | None) -> None:
     """002 FR-013."""
-    assert AudienceValidate().run(replace(exchange(), audience=audience)) == Deny(Reason.AUDIENCE_EMPTY)
+    assert AudienceValidate().run(exchange()._replace(audience=audience)) == Deny(Reason.AUDIENCE_EMPTY)
 
 
 @pytest.mark.requirement("US4-1", "FR-016")
 def test_a_match_changes_nothing() -> None:
     """002 US4-1."""
-    begun = replace(exchange(), audience=(GOOD,))
+    begun = exchange()._replace(audience=(GOOD,))
     assert AudienceValidate().run(begun) is begun
 
 
@@ -40,7 +38,7 @@ def test_a_match_changes_nothing() -> None:
 def test_the_path_that_is_judged_is_the_exchanges() -> None:
     """002 US3-3."""
     begun = exchange(MCP_ROUTE, path="/prod/api/v2/mcp-servers/server-b/sse")
-    outcome = AudienceValidate().run(replace(begun, audience=("mcp_server:server-a",)))
+    outcome = AudienceValidate().run(begun._replace(audience=("mcp_server:server-a",)))
     assert outcome == Deny(Reason.AUDIENCE_MCP_MISMATCH)
 
 

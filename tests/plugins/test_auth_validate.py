@@ -28,8 +28,7 @@ def test_whoever_is_demanded_must_be_verified(
 ) -> None:
     """gateway.md, the chain: against what either path found; a name that nobody verified is nobody."""
     policy = replace(POLICY, app_required=app_required, user_required=user_required)
-    begun = replace(
-        exchange(replace(ROUTE, policy=policy)),
+    begun = exchange(replace(ROUTE, policy=policy))._replace(
         is_bk_oauth2=is_bk_oauth2,
         bk_app=None if app is None else BkApp(app_code="reader", verified=app, issuer=ISSUER),
         bk_user=None if user is None else BkUser(username="alice", verified=user, issuer=ISSUER),

@@ -45,8 +45,7 @@ def granted(grant: Grant = GRANT, *, as_of: float = NOW) -> Active:
 @pytest.mark.requirement("US2-1", "US2-2", "FR-008", "FR-010")
 def test_a_good_token_sets_the_specs_variables() -> None:
     """002 FR-010; gateway.md, on success."""
-    assert verify(granted()) == replace(
-        exchange(),
+    assert verify(granted()) == exchange()._replace(
         bk_app=BkApp(app_code="reader", verified=True, issuer=ISSUER, valid_error_message="", version=1),
         bk_user=BkUser(username="alice", verified=True, issuer=ISSUER, valid_error_message="", version=1),
         bk_app_code="reader",

@@ -20,7 +20,7 @@ SCOPES = st.lists(st.sampled_from(["a", "A", "b", "ab", "a.b", "*"]), unique=Tru
 def test_a_request_passes_with_all_scopes_and_with_no_fewer(needed: tuple[str, ...], granted: tuple[str, ...]) -> None:
     """RFC 6750 §3.1, gateway.md, the chain: exact, case-sensitive, no star."""
     route = replace(ROUTE, policy=replace(POLICY, scopes=needed))
-    begun = replace(exchange(route), grant=replace(GRANT, scopes=granted))
+    begun = exchange(route)._replace(grant=replace(GRANT, scopes=granted))
     outcome = ScopeValidate().run(begun)
     missing = [scope for scope in needed if scope not in granted]
     if missing:

@@ -6,7 +6,7 @@ import json
 import ssl
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ostiary.authorities.authority import Asked, Authority, AuthorityHealth
 from ostiary.authorities.flight import FlightCancelledError, Flights, wait_for
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from ostiary.plugins.questions import Introspect, IntrospectionFact
 
 _NULL_OBSERVER: Final = NullObserver()
+_HIT: Final = CacheOutcome.HIT
 
 
 class UnknownAuthorityError(LookupError):
     """A question to an authority that the configuration does not have: a broken invariant, its routes were checked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(NamedTuple):
     """A fact, and what a record says of how it was come by.
 
     Attributes:
@@ -193,10 +193,8 @@ class Authorities:
         if said is None:
             return None
         if isinstance(said, Grant):
-            self._observer.cache_event(place.authority.name, CacheOutcome.HIT)
-            return Told(
-                fact=Active(grant=said, as_of=self._clocks.wall()), cache=CacheOutcome.HIT, authority_seconds=0.0
-            )
+            self._observer.cache_event(place.authority.name, _HIT)
+            return Told(Active(said, self._clocks.wall()), _HIT, 0.0)
         self._observer.cache_event(place.authority.name, CacheOutcome.INACTIVE_HIT)
         return Told(fact=said, cache=CacheOutcome.INACTIVE_HIT, authority_seconds=0.0)
 

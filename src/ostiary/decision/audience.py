@@ -13,8 +13,7 @@ ignored and counted. Not checked here: that the token is active, and who issued 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ostiary.decision.reasons import Reason
@@ -32,15 +31,13 @@ _MCP: Final = re.compile(r"mcp(?:_server)?:(.+)", re.DOTALL)
 _GATEWAY: Final = re.compile(r"gateway:([^/:]+)(?:[/:]api:(.+))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class McpServer:
+class McpServer(NamedTuple):
     """`mcp_server:{name}`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayApi:
+class GatewayApi(NamedTuple):
     """`gateway:{gateway}/api:{api}`; `api` is None for the bare form."""
 
     gateway: str
@@ -50,8 +47,7 @@ class GatewayApi:
 AudienceEntry = McpServer | GatewayApi | ResourceIdentifier
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudienceJudgement:
+class AudienceJudgement(NamedTuple):
     """What the entries came to.
 
     Attributes:
@@ -117,26 +113,33 @@ def mcp_server_name(path: str, prefix: str) -> str | None:
     return name if is_name else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Target:
-    """What is asked for."""
+class _Target(NamedTuple):
+    """What is asked for.
+
+    Attributes:
+        server: of an MCP path.
+        segments: of the path, where the route reads resource identifiers.
+        base: such an identifier must lie here or below.
+    """
 
     policy: Policy
     route: Route
-    segments: tuple[str, ...]
-    server: str | None  # of an MCP path
-    base: tuple[str, ...]  # a resource identifier must lie here or below
+    server: str | None
+    segments: tuple[str, ...] = ()
+    base: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, route: Route, path: str) -> _Target:
         policy = route.policy
         prefix = None if policy.mcp_paths is None else policy.mcp_paths.prefix
         server = None if prefix is None else mcp_server_name(path, prefix)
+        if not policy.resource_audience:
+            return cls(policy, route, server)
         segments = path_segments(path)
         base = path_segments(route.match.path)
         if prefix is not None and server is not None:
             base = max(base, segments[: len(path_segments(prefix)) + 1], key=len)
-        return cls(policy=policy, route=route, segments=segments, server=server, base=base)
+        return cls(policy, route, server, segments, base)
 
 
 def _is_read(entry: AudienceEntry, policy: Policy) -> bool:

@@ -5,7 +5,6 @@ An MCP POST is asked twice, head and body; Envoy may refuse what the judge allow
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -70,8 +69,7 @@ def merge(one: DecisionRecord, other: DecisionRecord) -> DecisionRecord:
     judged, edge = (one, other) if one.source is RecordSource.JUDGE else (other, one)
     if judged.verdict is not VerdictLabel.ALLOW:
         return judged
-    return replace(
-        judged,
+    return judged._replace(
         source=RecordSource.EDGE,
         verdict=edge.verdict,
         status=edge.status,
@@ -83,8 +81,7 @@ def merge(one: DecisionRecord, other: DecisionRecord) -> DecisionRecord:
 
 def _joined(first: DecisionRecord, second: DecisionRecord) -> DecisionRecord:
     """Two answers of the judge: the later has the last word; what it did not ask again the earlier one knew."""
-    return replace(
-        second,
+    return second._replace(
         time=first.time,
         authority=second.authority or first.authority,
         client_id=second.client_id or first.client_id,

@@ -6,9 +6,8 @@ JSON where it is sent. Never a token, a secret or a body.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from ostiary.decision.facts import Door
@@ -27,8 +26,7 @@ class RecordSource(StrEnum):
     EDGE = "edge"  # Envoy itself, perhaps after the judge had allowed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionRecord:
+class DecisionRecord(NamedTuple):
     """One decision.
 
     Attributes:
@@ -38,7 +36,7 @@ class DecisionRecord:
         status: of the answer; 200 for an allow.
         disclosure: how much of the reason was shown; None where nothing was composed.
         authority: the name of the authorization server that was asked.
-        subject: as the authority said it. Whoever sends the record replaces it; not in the `repr`.
+        subject: as the authority said it. Whoever sends the record replaces it.
         token_digest: the first 12 hex digits of the token's SHA-256.
         claims: names of the members of the authority's answer.
         active: what the authority said; None: nothing.
@@ -66,19 +64,23 @@ class DecisionRecord:
     peer: str = ""
     authority: str | None = None
     client_id: str | None = None
-    subject: str | None = field(default=None, repr=False)
+    subject: str | None = None
     token_digest: str | None = None
     token_type: str | None = None
     active: bool | None = None
     exp: float | None = None
     scopes: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
-    audience: tuple[str, ...] | None = field(default=None, repr=False)
+    audience: tuple[str, ...] | None = None
     audience_total: int = 0
     cache: str | None = None
     authority_seconds: float | None = None
     total_seconds: float = 0.0
     steps: tuple[Step, ...] = ()
+
+    def __repr__(self) -> str:
+        """Nothing but the reference: a person may be in the rest."""
+        return f"DecisionRecord(reference={self.reference!r}, …)"
 
 
 def visible(text: str, limit: int = MAX_TEXT) -> str:

@@ -6,8 +6,7 @@ nothing itself: refusals come from `decision.refusal`, and whatever fails in her
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import structlog
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from ostiary.decision.routes import Route
     from ostiary.diagnostics.record import DecisionRecord
     from ostiary.judge.routing import RouteTable
-    from ostiary.plugins.drivers import Chain
+    from ostiary.plugins.drivers import Chain, Walk
     from ostiary.plugins.plugin import Plugin
     from ostiary.plugins.questions import Fact, Question
 
@@ -51,8 +50,7 @@ class Asked(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What a door gets.
 
     Attributes:
@@ -103,7 +101,7 @@ class Judge:
             return Decision(verdict=ALLOW, refusal=None, record=None, route=found)
         conversation = _Conversation(self._asked, facts.reference, began + self._timeout_seconds, remember=remember)
         try:
-            walked = None if found is None else await self._walk(facts, found, now, conversation)
+            walked = None if found is None else await drive(self._walk(facts, found, now), conversation.ask)
             verdict: Verdict = Deny(Reason.ROUTE_UNMATCHED) if walked is None else walked.verdict
             refusal = _refuse(verdict, found, facts)
         except Exception as error:  # noqa: BLE001 - the one exit: whatever fails here, nothing is let through
@@ -140,11 +138,10 @@ class Judge:
             return self.table.named(route)
         return self.table.match(host=facts.host, path=facts.path, method=facts.method)
 
-    async def _walk(self, facts: RequestFacts, route: Route, now: float, conversation: _Conversation) -> Walked:
+    def _walk(self, facts: RequestFacts, route: Route, now: float) -> Walk:
         credentials = parse_credentials(facts.headers)
         exchange = begin(facts, credentials, route, now)
-        steps = walk(self._chains[route.name], exchange, credentials, self._clocks.monotonic)
-        return await drive(steps, conversation.ask)
+        return walk(self._chains[route.name], exchange, credentials, self._clocks.monotonic)
 
 
 def _refuse(verdict: Verdict, route: Route | None, facts: RequestFacts) -> Refusal | None:

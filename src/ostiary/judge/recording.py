@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 from ostiary.decision.reasons import CONSEQUENCES
 from ostiary.decision.verdict import Deny
 from ostiary.diagnostics.record import DecisionRecord
-from ostiary.oauth.introspection import Active, Inactive
+from ostiary.oauth.introspection import Active, Grant, Inactive
 
 if TYPE_CHECKING:
     from ostiary.authorities import Told
     from ostiary.decision.facts import RequestFacts
     from ostiary.decision.routes import Route
     from ostiary.decision.verdict import Verdict
-    from ostiary.oauth.introspection import Grant
     from ostiary.plugins.drivers import Walked
+    from ostiary.plugins.questions import Fact
 
 _OK = 200
+_NOTHING = Grant(issuer="")
 
 
 def compose_record(
@@ -43,9 +44,8 @@ def compose_record(
     """
     reason = verdict.reason if isinstance(verdict, Deny) else None
     policy = None if route is None else route.policy
-    exchange = None if walked is None else walked.exchange
-    grant = _grant(told)
-    active, claims = _answer(told)
+    fact = None if told is None else told.fact
+    grant = fact.grant if isinstance(fact, Active) else _NOTHING
     return DecisionRecord(
         reference=facts.reference,
         time=time,
@@ -61,15 +61,15 @@ def compose_record(
         gateway=None if policy is None else policy.gateway,
         resource=None if policy is None else policy.resource,
         authority=None if policy is None or told is None else policy.authority,
-        client_id=None if grant is None else grant.client_id,
-        subject=None if grant is None else grant.subject,
-        token_digest=None if exchange is None else exchange.token_digest,
-        token_type=None if grant is None else grant.token_type,
-        active=active,
-        exp=None if grant is None else grant.expires_at,
-        scopes=() if grant is None else grant.scopes,
-        claims=claims,
-        audience=None if grant is None else grant.audience,
+        client_id=grant.client_id,
+        subject=grant.subject,
+        token_digest=None if walked is None else walked.exchange.token_digest,
+        token_type=grant.token_type,
+        active=_is_active(fact),
+        exp=grant.expires_at,
+        scopes=grant.scopes,
+        claims=fact.claims if isinstance(fact, Inactive) else grant.claims,
+        audience=grant.audience,
         cache=None if told is None else told.cache,
         authority_seconds=None if told is None else told.authority_seconds,
         total_seconds=seconds,
@@ -77,16 +77,8 @@ def compose_record(
     )
 
 
-def _grant(told: Told | None) -> Grant | None:
-    return told.fact.grant if told is not None and isinstance(told.fact, Active) else None
-
-
-def _answer(told: Told | None) -> tuple[bool | None, tuple[str, ...]]:
-    """What the authority said of `active`, and the names of what else it said."""
-    if told is None:
-        return None, ()
-    if isinstance(told.fact, Active):
-        return True, told.fact.grant.claims
-    if isinstance(told.fact, Inactive):
-        return told.fact.fault is not None, told.fact.claims
-    return None, ()
+def _is_active(fact: Fact | None) -> bool | None:
+    """What the authority said of `active`; None: nothing."""
+    if isinstance(fact, Active):
+        return True
+    return fact.fault is not None if isinstance(fact, Inactive) else None

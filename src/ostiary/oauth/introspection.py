@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ostiary.oauth.json import JsonFault, JsonValue, parse_object
 from ostiary.oauth.scopes import parse_scope
@@ -80,8 +80,7 @@ class Grant:
     claims: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Active:
+class Active(NamedTuple):
     """The authority vouches for the token.
 
     Attributes:

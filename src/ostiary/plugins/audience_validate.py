@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ostiary.decision.audience import WARN_ENTRIES, judge_audience
@@ -26,11 +25,13 @@ class AudienceValidate:
         note = _note(judgement)
         if judgement.refusal is not None:
             return Deny(judgement.refusal, note=note)
-        return replace(exchange, notes=(*exchange.notes, note)) if note else exchange
+        return exchange.with_note(note) if note else exchange
 
 
 def _note(judgement: AudienceJudgement) -> str:
     """What an operator should know; over 100 entries is worth a warning [edge case 6]."""
+    if judgement.entries <= WARN_ENTRIES and not judgement.unrecognised:
+        return ""
     notes = []
     if judgement.entries > WARN_ENTRIES:
         notes.append(f"warning: {judgement.entries} audience entries")

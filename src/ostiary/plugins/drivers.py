@@ -7,9 +7,10 @@ same chain, and a chain can be tested without I/O. (The precedents: the auth flo
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import GeneratorType
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ostiary.decision.reasons import Reason
 from ostiary.decision.refusal import is_composable
@@ -31,8 +32,7 @@ class StepOutcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of a walk, for the record. `note` has no token and no secret."""
 
     plugin: str
@@ -41,8 +41,7 @@ class Step:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
+class Walked(NamedTuple):
     """What a walk came to; `exchange` is the last one before a refusal."""
 
     verdict: Verdict
@@ -66,6 +65,11 @@ class CredentialedLink:
     terms: Terms
 
 
+# Until Python 3.12 a member that is read from its class costs as much as the rest of a step.
+_OAUTH2: Final = Runs.OAUTH2
+_PASSED: Final = StepOutcome.PASSED
+_SKIPPED: Final = StepOutcome.SKIPPED
+
 Chain = tuple[Link | CredentialedLink, ...]
 Walk = Generator[Question, Fact, Walked]
 Clock = Callable[[], float]
@@ -81,21 +85,29 @@ def walk(chain: Chain, exchange: Exchange, credentials: Credentials, clock: Cloc
         clock: monotonic seconds, for the steps' times.
     """
     steps: list[Step] = []
+    then = clock()
     for link in chain:
-        if link.terms.runs is Runs.OAUTH2 and exchange.is_bk_oauth2 is not True:
-            steps.append(Step(link.plugin.name, StepOutcome.SKIPPED, 0.0))
+        terms = link.terms
+        if terms.runs is _OAUTH2 and exchange.is_bk_oauth2 is not True:
+            steps.append(Step(link.plugin.name, _SKIPPED, 0.0))
             continue
-        began = clock()
         try:
-            outcome = yield from _take(link, exchange, credentials)
+            if isinstance(link, CredentialedLink):
+                outcome = link.plugin.run(exchange, credentials)
+            else:
+                outcome = link.plugin.run(exchange)
+            if isinstance(outcome, GeneratorType):
+                outcome = yield from _ask_within_terms(outcome, terms)
+            if type(outcome) is not Exchange or not terms.judges:
+                outcome = _believed(outcome, exchange, terms)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises, nothing is let through
             outcome = Deny(Reason.PLUGIN_FAILED, note=type(error).__name__)
-        seconds = clock() - began
+        began, then = then, clock()
         if isinstance(outcome, Deny):
-            steps.append(Step(link.plugin.name, _denied(outcome), seconds, outcome.note))
+            steps.append(Step(link.plugin.name, _denied(outcome), then - began, outcome.note))
             return Walked(outcome, exchange, tuple(steps))
-        note = "; ".join(outcome.notes[len(exchange.notes) :])
-        steps.append(Step(link.plugin.name, StepOutcome.PASSED, seconds, note))
+        note = "" if outcome.notes is exchange.notes else "; ".join(outcome.notes[len(exchange.notes) :])
+        steps.append(Step(link.plugin.name, _PASSED, then - began, note))
         exchange = outcome
     return Walked(ALLOW if _is_vouched_for(exchange) else Deny(Reason.POLICY_EMPTY), exchange, tuple(steps))
 
@@ -126,16 +138,10 @@ class BrokenTermsError(Exception):
     """A plugin did what its terms do not allow: a broken invariant, 503 `plugin-failed`."""
 
 
-def _take(
-    link: Link | CredentialedLink, exchange: Exchange, credentials: Credentials
-) -> Generator[Question, Fact, Exchange | Deny]:
-    begun = link.plugin.run(exchange, credentials) if isinstance(link, CredentialedLink) else link.plugin.run(exchange)
-    if isinstance(begun, Generator):
-        outcome = yield from _ask_within_terms(begun, link.terms)
-    else:
-        outcome = begun
+def _believed(outcome: Outcome | Asking, exchange: Exchange, terms: Terms) -> Outcome:
+    """What a step came to, as far as its plugin is believed."""
     if isinstance(outcome, Exchange):
-        return outcome if link.terms.judges else _with_its_notes(exchange, outcome)
+        return outcome if terms.judges else _with_its_notes(exchange, outcome)
     if isinstance(outcome, Deny):
         if not is_composable(outcome):
             raise BrokenTermsError("it refused in terms that no answer can carry")
@@ -146,11 +152,11 @@ def _take(
 def _with_its_notes(exchange: Exchange, outcome: Exchange) -> Exchange:
     """Ours, with the notes it added: nothing else is taken over, not even what compares equal (`1 == True`)."""
     added = outcome.notes[len(exchange.notes) :]
-    if replace(outcome, notes=exchange.notes) != exchange or outcome.notes != (*exchange.notes, *added):
+    if outcome._replace(notes=exchange.notes) != exchange or outcome.notes != (*exchange.notes, *added):
         raise BrokenTermsError("it changed more than the notes")
     if not all(isinstance(note, str) for note in added):
         raise BrokenTermsError("a note is text")
-    return replace(exchange, notes=outcome.notes)
+    return exchange._replace(notes=outcome.notes)
 
 
 def _ask_within_terms(asking: Asking, terms: Terms) -> Generator[Question, Fact, Outcome]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ostiary.decision.reasons import Reason
@@ -72,8 +71,7 @@ def _vouch(fact: Active, exchange: Exchange) -> Exchange:
     grant = fact.grant
     app_code = grant.app_code or ""
     username = grant.username or ""
-    return replace(
-        exchange,
+    return exchange._replace(
         bk_app=BkApp(app_code=app_code, verified=bool(app_code), issuer=grant.issuer),
         bk_user=BkUser(username=username, verified=bool(username), issuer=grant.issuer),
         bk_app_code=app_code,

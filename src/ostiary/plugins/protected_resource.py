@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from ostiary.decision.reasons import Reason
@@ -25,7 +24,7 @@ class ProtectedResource:
         """Set `is_bk_oauth2`, or end the request."""
         match exchange.presented:
             case Presented.BEARER:
-                return replace(exchange, is_bk_oauth2=True)
+                return exchange._replace(is_bk_oauth2=True)
             case Presented.LEGACY:
                 return _legacy(exchange)
             case Presented.BOTH:
@@ -44,4 +43,4 @@ def _legacy(exchange: Exchange) -> Outcome:
     """The chain of the route decides whether anyone behind would judge legacy credentials; if not, it ends here."""
     if not exchange.route.policy.legacy_accepted:
         return Deny(Reason.LEGACY_NOT_ACCEPTED, note="is_bk_oauth2 = False")
-    return replace(exchange, is_bk_oauth2=False)
+    return exchange._replace(is_bk_oauth2=False)

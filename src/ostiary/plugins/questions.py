@@ -31,7 +31,7 @@ class Introspect:
     def ask(self) -> Generator[Introspect, Fact, IntrospectionFact]:
         """Ask, and be typed to this question's facts alone: `fact = yield from Introspect(…).ask()`."""
         fact = yield self
-        if not isinstance(fact, Active | Inactive | Unavailable):
+        if not isinstance(fact, (Active, Inactive, Unavailable)):
             raise UnexpectedFactError("Introspect was resumed with another question's fact")
         return fact
 
