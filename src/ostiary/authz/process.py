@@ -15,7 +15,7 @@ from ostiary.authz.worker import ENDED, run_worker
 from ostiary.config import load_bytes
 from ostiary.diagnostics.logs import LogLevel, configure_logging
 from ostiary.diagnostics.metrics import Metrics
-from ostiary.diagnostics.settings import DECISION_LOG
+from ostiary.diagnostics.settings import DECISION_LOG, OPERATOR
 from ostiary.diagnostics.sink import RecordSink
 from ostiary.judge.gateway_settings import GATEWAY
 from ostiary.judge.loading import LATER_SECTIONS, judge_sections, load_judge, new_cache
@@ -102,6 +102,7 @@ class _Binding:
             self._environ,
             origin=Path(order.origin),
             later=LATER_SECTIONS,
+            unresolved=(OPERATOR.name,),
         )
         if self._cache is None:
             self._cache = new_cache(configuration)
