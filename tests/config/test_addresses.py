@@ -168,6 +168,8 @@ def test_plain_http_to_another_machine_is_refused_unless_allowed() -> None:
     assert refuse_insecure_http("http://op.example.com", path, allow_insecure_http=True) == ()
     assert refuse_insecure_http("https://op.example.com", path, allow_insecure_http=False) == ()
     assert refuse_insecure_http("http://[::1]:80/x", path, allow_insecure_http=False) == ()
+    (other,) = refuse_insecure_http("http://op.example.com", path, allow_insecure_http=None)
+    assert ("beside it" in complaint.hint, other.hint) == (True, "Use https.")
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1", "0.0.0.0/0"])

@@ -336,6 +336,12 @@ async def test_an_absolute_form_is_refused_where_the_server_shows_it(judge: Judg
         assert seen(await app.ask(target, good))["path"] == "/billing"
 
 
+async def test_a_fragment_is_in_no_record(app: Guarded) -> None:
+    """attacks.md, credentials in logs; RFC 6749 §4.2.2: a token stands in the fragment."""
+    await app.ask("/billing#access_token=canary")
+    assert all("canary" not in record.path for record in app.records)
+
+
 async def test_two_hosts_are_refused(app: Guarded, good: bytes) -> None:
     """Contract kit: two `Host` fields; a parser that refuses them itself says 400 as well."""
     answer = await app.ask(fields=good + b"Host: evil.example.com\r\n")

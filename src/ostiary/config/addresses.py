@@ -96,18 +96,20 @@ def is_loopback_literal(host: str) -> bool:
     return address in _LOOPBACK_V4 if isinstance(address, ipaddress.IPv4Address) else address == _LOOPBACK_V6
 
 
-def refuse_insecure_http(url: str, path: KeyPath, *, allow_insecure_http: bool) -> tuple[Complaint, ...]:
-    """For a check: one complaint if `url` is plain http to another machine and nobody allowed it, otherwise none."""
+def refuse_insecure_http(url: str, path: KeyPath, *, allow_insecure_http: bool | None) -> tuple[Complaint, ...]:
+    """For a check: one complaint if `url` is plain http to another machine and nobody allowed it, otherwise none.
+
+    Args:
+        url: valid.
+        path: of its key.
+        allow_insecure_http: the key beside it; None: there is no such key.
+    """
     parts = urlsplit(url)
     if parts.scheme != "http" or allow_insecure_http or is_loopback_literal(parts.hostname or ""):
         return ()
-    return (
-        Complaint(
-            path=path,
-            what="is plain http to another machine",
-            hint="Use https; `allow_insecure_http: true` beside it accepts that secrets travel readable.",
-        ),
-    )
+    way_round = "; `allow_insecure_http: true` beside it accepts that secrets travel readable"
+    hint = f"Use https{'' if allow_insecure_http is None else way_round}."
+    return (Complaint(path=path, what="is plain http to another machine", hint=hint),)
 
 
 def _listen(value: object) -> ListenAddress:

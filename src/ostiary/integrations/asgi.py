@@ -139,7 +139,8 @@ def _facts(scope: Scope, headers: Headers) -> RequestFacts:
         reference=reference,
         method=scope.get("method", "GET"),  # RFC 6455 §4.1: a handshake is a GET
         host=b", ".join(value for name, value in headers if name == b"host").decode("latin-1"),
-        path=(scope.get("raw_path") or b"").decode("latin-1"),
+        # Some servers keep a fragment, and a token may be in it (RFC 6749 §4.2.2). With a `#` the target is refused.
+        path=b"".join((scope.get("raw_path") or b"").partition(b"#")[:2]).decode("latin-1"),
         headers=tuple(kept),
         peer=client[0] if client else "",
     )

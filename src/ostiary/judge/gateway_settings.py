@@ -150,7 +150,7 @@ class GatewaySettings(Settings):
 
 
 def _check(gateway: GatewaySettings, file: Configuration) -> Iterator[Complaint]:
-    yield from refuse_insecure_http(gateway.public_url, ("gateway", "public_url"), allow_insecure_http=False)
+    yield from refuse_insecure_http(gateway.public_url, ("gateway", "public_url"), allow_insecure_http=None)
     if gateway.listen is not None and OPERATOR.name not in file.broken and file.find(OPERATOR) is None:
         yield Complaint(
             path=("operator",),

@@ -182,7 +182,7 @@ def _check_publication(index: int, route: RouteSettings, gateway: GatewaySetting
             path=("routes", index, "upstream"), what="is missing", hint="Where allowed requests go: `http://host:port`."
         )
     if own is not None:
-        yield from refuse_insecure_http(own, ("routes", index, "public_url"), allow_insecure_http=False)
+        yield from refuse_insecure_http(own, ("routes", index, "public_url"), allow_insecure_http=None)
     host = route.match.host
     if host is not None and host.strip("[]") != urlsplit(own or gateway.public_url).hostname:
         yield Complaint(
