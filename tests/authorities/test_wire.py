@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import ssl
 import tracemalloc
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ import trustme
 from tests.authorities.peer import ACTIVE, SECRET, TOKEN, hangs, listening, response, says
 from tests.waiting import until
 
-from ostiary.authorities.wire import KEEPALIVE_SECONDS, Answer, Ask, Wire
+from ostiary.authorities.wire import Answer, Ask, Wire
 from ostiary.oauth.introspection import MAX_ANSWER_BYTES, Cause, Unavailable
 
 if TYPE_CHECKING:
@@ -183,15 +184,41 @@ async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.Monke
     assert (len(peer.requests), len(proxy.requests)) == (1, 0)
 
 
-async def test_a_connection_is_used_again() -> None:
-    """Ours: a handshake for each question would cost more than the question."""
-    wire = Wire(ssl.create_default_context())
-    async with listening(response(b"{}", headers={"Connection": "keep-alive"}), keeps_alive=True) as peer:
-        for _ in range(3):
-            assert isinstance(await wire.ask(Ask(url=peer.url, headers={}, content=b""), seconds=10), Answer)
+@pytest.mark.parametrize("when", ["at-once", "before-the-next-question", "with-the-next-question"])
+async def test_a_surplus_answer_is_no_answer_to_the_next_question(when: str) -> None:
+    """RFC 9112 §9.3: their order alone says which answer is whose; what is said of a token is said of no other."""
+    first: list[asyncio.StreamWriter] = []
+    surplus, is_written = asyncio.Event(), asyncio.Event()
+
+    async def answers(request: Request, writer: asyncio.StreamWriter) -> None:
+        first.append(writer)
+        if request.body == b"other" and when == "with-the-next-question":
+            surplus.set()
+            await is_written.wait()
+        writer.write(response(request.body, headers={"Connection": "keep-alive"}))
+        if len(first) == 1:
+            if when == "at-once":
+                surplus.set()
+            writing = asyncio.create_task(writes_surplus())
+            writing.add_done_callback(lambda _: is_written.set())
+
+    async def writes_surplus() -> None:
+        await surplus.wait()
+        first[0].write(response(b"surplus", headers={"Connection": "keep-alive"}))
+        with suppress(ConnectionError):
+            await first[0].drain()
+
+    async with listening(answers, keeps_alive=True) as peer:
+        wire = Wire(ssl.create_default_context())
+        told = [await wire.ask(Ask(url=peer.url, headers={}, content=b"one"), seconds=10)]
+        if when != "with-the-next-question":
+            surplus.set()
+            await is_written.wait()
+        told.append(await wire.ask(Ask(url=peer.url, headers={}, content=b"other"), seconds=10))
         await wire.aclose()
-    assert (len(peer.requests), peer.connections) == (3, 1)
-    assert KEEPALIVE_SECONDS < 5  # the shortest common keep-alive of servers
+
+    assert [each.body for each in told if isinstance(each, Answer)] == [b"one", b"other"]
+    assert [request.headers["connection"] for request in peer.requests] == ["close", "close"]
 
 
 async def test_a_certificate_is_verified() -> None:

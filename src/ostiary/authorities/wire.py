@@ -2,6 +2,10 @@
 
 Redirects are not followed, TLS is verified, nothing of the environment (proxies, `.netrc`) is heeded, no cookie is
 kept. What goes wrong is a value; no text of an exception is repeated, because it can hold what was sent.
+
+A connection has one question. Their order alone says which answer belongs to which question (RFC 9112 §9.3): on a
+connection that is kept, a surplus answer is taken for what is said of the next token, and remembered, and one that
+comes when that question is on its way cannot be told from the true one. A handshake is cheaper than a wrong identity.
 """
 
 from __future__ import annotations
@@ -23,12 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAX_CONNECTIONS: Final = 64
-# Shorter than servers keep theirs (5 s is the shortest common default): no request meets a connection as it is closed.
-KEEPALIVE_SECONDS: Final = 2.0
 
 _HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",  # what is counted is what was sent: nothing to inflate
+    "Connection": "close",
     "User-Agent": "ostiary",
 }
 _READ: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST})
@@ -98,8 +101,7 @@ class Wire:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             limits=httpx2.Limits(
                 max_connections=MAX_CONNECTIONS + 1,  # one more: metadata are read beside the questions
-                max_keepalive_connections=MAX_CONNECTIONS,
-                keepalive_expiry=KEEPALIVE_SECONDS,
+                max_keepalive_connections=0,
             ),
         )
 
