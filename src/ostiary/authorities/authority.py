@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.authorities.bkauth import BkauthServer
 from ostiary.authorities.breaker import Breaker, BreakerState
+from ostiary.authorities.echo import refuse_echo
 from ostiary.authorities.issuer import Issuer
 from ostiary.authorities.rfc7662 import Rfc7662Server
 from ostiary.authorities.settings import Rfc7662Settings
@@ -180,7 +181,8 @@ class Authority:
             before = self._breaker.state
             self._breaker.settle(period, failed=failed, now=self._clocks.monotonic())
             self._announce(before)
-        return answer if isinstance(answer, Unavailable) else self._server.parse(answer)
+        said = answer if isinstance(answer, Unavailable) else self._server.parse(answer)
+        return said if isinstance(said, Unavailable) else refuse_echo(said, token)
 
     def _announce(self, before: BreakerState) -> None:
         state = self._breaker.state
