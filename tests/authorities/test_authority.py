@@ -81,6 +81,7 @@ COULD_NOT_TELL: Mapping[str, tuple[bytes, Cause]] = {
     "duplicate members": (_plain(b'{"active": false, "active": true, "exp": 1900000000}'), Cause.NOT_JSON),
     "too deep": (_plain(_deep(33)), Cause.NOT_JSON),
     "much too deep": (_plain(_deep(100_000)), Cause.NOT_JSON),
+    "too many members": (says({f"n{n}": 0 for n in range(20_001)}), Cause.NOT_JSON),
     "too large": (_plain(b" " * 1024 * 1024 + b"{}"), Cause.TOO_LARGE),
     "truncated body": (b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"active": true}', Cause.BROKEN),
     "closed at once": (b"", Cause.BROKEN),

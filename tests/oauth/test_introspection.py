@@ -169,6 +169,22 @@ def test_an_inactive_answer_is_inactive_whatever_else_it_has() -> None:
     assert read_claims({"active": False, "exp": "x", "cnf": {}}, EXPECTED) == Inactive(claims=("active", "cnf", "exp"))
 
 
+def test_an_audience_that_is_too_large_is_read_all_the_same() -> None:
+    """gateway.md, `audience-too-many`: over 10,000 entries are a refusal, not an outage."""
+    read = answer(json.dumps(GOOD | {"aud": ["x"] * 10_001}).encode())
+    assert isinstance(read, Grant)
+    assert read.audience is not None
+    assert len(read.audience) == 10_001
+
+
+@pytest.mark.parametrize("active", [True, False, "true"])
+def test_no_more_than_a_hundred_names_are_kept(active: JsonValue) -> None:
+    """Ours: they are for operators, and are remembered with each token."""
+    read = read_claims(GOOD | {"active": active} | {f"x{number}": 0 for number in range(1000)}, EXPECTED)
+    assert len(read.claims) == 100
+    assert set(GOOD) < set(read.claims)
+
+
 @pytest.mark.parametrize("active", ["true", "True", 1, 1.0, None, [], [True], {}, {"active": True}, "", 0, "false"])
 def test_active_is_the_boolean_true_and_nothing_like_it(active: JsonValue) -> None:
     """attacks.md, token confusion."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostiary.oauth.json import MAX_DEPTH, JsonFault, JsonValue, parse_object
+from ostiary.oauth.json import MAX_DEPTH, MAX_VALUES, JsonFault, JsonValue, parse_object
 
 SCALARS = (
     st.none()
@@ -104,6 +104,19 @@ def test_empty_containers_count_as_levels() -> None:
     assert parse_object(b'{"a":' + b"[" * 31 + b"]" * 31 + b"}")
     with pytest.raises(JsonFault, match="nested too deep"):
         parse_object(b'{"a":' + b"[" * 32 + b"]" * 32 + b"}")
+
+
+@pytest.mark.parametrize("item", ["1", '"x"', "[]", "{}", '"n%d":0'])
+def test_no_more_values_are_read_than_an_event_loop_has_time_for(item: str) -> None:
+    """Ours: a mebibyte of numbers or members holds up everybody."""
+
+    def of(number: int) -> bytes:
+        text = ",".join(item % n if "%" in item else item for n in range(number))
+        return (f"{{{text}}}" if ":" in item else f'{{"aud":[{text}]}}').encode()
+
+    assert parse_object(of(MAX_VALUES // 2 - 1))
+    with pytest.raises(JsonFault, match="too many values"):
+        parse_object(of(MAX_VALUES + 1))
 
 
 @given(st.text(min_size=4))

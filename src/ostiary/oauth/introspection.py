@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
+MAX_NAMES: Final = 100
 
 
 class ClaimFault(StrEnum):
@@ -64,7 +65,7 @@ class Grant:
         username: BlueKing's name of the subject; None for a machine (RFC 9068 §2.2: `sub` equals `client_id`).
         audience: entries in their order; None where `aud` is absent or null.
         expires_at, not_before: seconds since the epoch.
-        claims: names of all members of the answer, never a value.
+        claims: names of the answer's members, sorted, the first 100; never a value.
     """
 
     issuer: str
@@ -159,7 +160,7 @@ def read_object(*, status: int, media_type: str, body: bytes) -> dict[str, JsonV
 
 def read_claims(answer: Mapping[str, JsonValue], expected: Expected) -> Grant | Inactive:
     """Judge the members of an answer, all but the times."""
-    names = tuple(sorted(answer))
+    names = tuple(sorted(answer)[:MAX_NAMES])
     active = answer.get("active")
     if active is False:
         return Inactive(claims=names)
@@ -195,7 +196,7 @@ def read_verification(
     It has no `active`: `data` is the answer. `"result": false` or no `data` is a token that the authority does not
     know. There is no `exp` on that wire unless the authority adds one.
     """
-    names = tuple(sorted(answer))
+    names = tuple(sorted(answer)[:MAX_NAMES])
     data = answer.get("data")
     if data is None or answer.get("result") is False:
         return Inactive(claims=names)
