@@ -19,7 +19,7 @@ from ostiary.gateway import Plan
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
-    from tests.gateway.doubles import Upstream
+    from tests.gateway.doubles import Running, Upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +68,32 @@ async def test_envoy_dies_and_is_back_with_the_same_routes(tmp_path: Path, upstr
         await started.until_ready()
         assert (await started.ask("/api")).status == 200
         assert (await started.ask("/api", token="forbidden")).status == 403
+
+
+async def test_a_worker_that_hangs_is_replaced(tmp_path: Path, upstream: Upstream) -> None:
+    """attacks.md, failing open: SIGSTOP; a process that lives and judges nobody."""
+    async with running(tmp_path, (route("api", "/api", upstream.port),)) as started:
+        worker = started.gateway.pids[1]
+        assert worker is not None
+        await seen_alive(started)
+        os.kill(worker, signal.SIGSTOP)
+        assert (await started.ask("/api")).status == 503
+        await started.ended(worker)
+        await started.until_ready()
+        assert (await started.ask("/api")).status == 200
+        assert (await started.logged("decision worker does not answer"))["index"] == 0
+
+
+async def test_an_envoy_that_hangs_is_replaced(tmp_path: Path, upstream: Upstream) -> None:
+    """attacks.md, failing open: SIGSTOP."""
+    async with running(tmp_path, (route("api", "/api", upstream.port),)) as started:
+        envoy = started.gateway.pids[0]
+        assert envoy is not None
+        await seen_alive(started)
+        os.kill(envoy, signal.SIGSTOP)
+        assert (await started.logged("envoy ended"))["why"] == "Envoy did not answer"
+        await started.until_ready()
+        assert (await started.ask("/api")).status == 200
 
 
 async def test_leaving_waits_for_what_is_being_answered(tmp_path: Path, upstream: Upstream) -> None:
@@ -140,6 +166,12 @@ async def test_a_start_that_is_refused_ends_with_two(tmp_path: Path, upstream: U
     assert (second.returncode, b"already running" in said) == (2, True)
     process.terminate()
     assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+
+
+async def seen_alive(started: Running) -> None:
+    """Before it has, a supervisor waits for half a minute; it looks many times a second."""
+    for _ in range(50):
+        await started.ask("/api")
 
 
 async def refuses_connections(port: int) -> bool:

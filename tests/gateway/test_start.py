@@ -14,6 +14,7 @@ import pytest
 from tests.gateway.doubles import SECONDS, WORKER, free_port, make, route, running
 
 from ostiary.gateway import EdgeLine, Gateway, Plan, StartFault, discovery
+from ostiary.gateway.admin import Admin
 from ostiary.gateway.envoy import Envoy, find_binary
 from ostiary.gateway.files import held, make_private
 
@@ -83,7 +84,7 @@ async def test_a_port_that_is_taken_while_envoy_starts_ends_envoy_with_that_reas
         discovery.write_all(1, wanted)
         envoy = await Envoy.start(find_binary(None), wanted, log=log, on_edge_line=lambda _: None)
         async with asyncio.timeout(SECONDS):
-            assert "cannot bind" in await envoy.wait()
+            assert "cannot bind" in await envoy.wait(Admin(wanted.admin_socket).answers)
     assert "warning envoy" in said
 
 

@@ -30,6 +30,10 @@ class Admin:
         """Whether Envoy has everything it needs; says nothing about which routes."""
         return (await self._ask("GET", "/ready") or "").strip() == "LIVE"
 
+    async def answers(self) -> bool:
+        """Whether Envoy says anything at all."""
+        return await self._ask("GET", "/ready") is not None
+
     async def stats(self, *names: str) -> dict[str, str]:
         """Values by name, texts without their quotes; a name that does not exist (yet) is missing."""
         pattern = "^(" + "|".join(re.escape(name) for name in names) + ")$"

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+_BEGIN_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.02
+_PULSE_SECONDS: Final = 1.0
+_MISSES: Final = 3
 _LAUNCH: Final = Path(__file__).with_name("launch.py")
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
@@ -54,6 +59,22 @@ async def end(process: Process, seconds: float) -> None:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def until_silent(answers: Callable[[], Awaitable[bool]]) -> None:
+    """Return when something that was started has not answered three times in a row, or never: it hangs.
+
+    Args:
+        answers: asks it; bounded by a second or so.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_BEGIN_SECONDS):
+            while not await answers():  # noqa: ASYNC110 - another process sets no event of ours
+                await asyncio.sleep(_POLL_SECONDS)
+    left = _MISSES
+    while left:
+        await asyncio.sleep(_PULSE_SECONDS)
+        left = _MISSES if await answers() else left - 1
 
 
 @dataclass(slots=True)

@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ostiary.gateway.children import end, spawn
+from ostiary.gateway.children import end, spawn, until_silent
 from ostiary.gateway.edge import is_recorded, parse_edge_line
 from ostiary.gateway.faults import Log, StartFault
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ostiary.gateway.edge import EdgeLine
     from ostiary.gateway.plan import Plan
@@ -131,10 +131,14 @@ class Envoy:
         """The process."""
         return self._process.pid
 
-    async def wait(self) -> str:
-        """Wait until it has ended and all that it wrote is read; why it ended."""
-        await asyncio.wait(self._readers)
-        status = await self._process.wait()
+    async def wait(self, answers: Callable[[], Awaitable[bool]]) -> str:
+        """Wait until it has ended and all that it wrote is read; why it ended. One that does not answer is ended."""
+        watching = asyncio.create_task(self._end_when_silent(answers))
+        try:
+            await asyncio.wait(self._readers)
+            status = await self._process.wait()
+        finally:
+            watching.cancel()
         return self._fault or f"Envoy ended with status {status}"
 
     async def stop(self, seconds: float) -> None:
@@ -143,6 +147,12 @@ class Envoy:
             self._process.terminate()
         await end(self._process, seconds)
         await asyncio.wait(self._readers)
+
+    async def _end_when_silent(self, answers: Callable[[], Awaitable[bool]]) -> None:
+        await until_silent(answers)
+        self._fault = "Envoy did not answer"
+        with suppress(ProcessLookupError):
+            self._process.kill()
 
     async def _read(self, stream: asyncio.StreamReader | None, take: Callable[[bytes], None]) -> None:
         while stream is not None:

@@ -212,7 +212,7 @@ class Gateway:
             self._fault = None
             try:
                 self._envoy = await Envoy.start(binary, self._plan, log=self._log, on_edge_line=self._on_edge_line)
-                self._fault = await self._envoy.wait()
+                self._fault = await self._envoy.wait(self._admin.answers)
             except OSError as error:  # no process to be had
                 self._fault = f"Envoy could not be started: {error}"
             self._envoy = None

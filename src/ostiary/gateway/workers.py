@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ostiary.gateway.children import Backoff, end, spawn
+from ostiary.gateway.children import Backoff, end, spawn, until_silent
 from ostiary.gateway.faults import Log, StartFault
+from ostiary.gateway.health import is_healthy
 from ostiary.judge.generations import Drain, Forget, Load, Loaded, Message, Refused, parse_line, to_line
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ class Workers:
     """
 
     def __init__(self, count: int, command: Sequence[str], data_dir: Path, log: Log) -> None:
-        self._workers = [_Worker(index, (*command, "--data-dir", str(data_dir)), log) for index in range(count)]
+        command = (*command, "--data-dir", str(data_dir))
+        self._workers = [_Worker(index, data_dir / f"decision-{index}.sock", command, log) for index in range(count)]
         self._loads: list[Load] = []
         self._log = log
         self._lives: list[asyncio.Task[None]] = []
@@ -116,9 +119,10 @@ class Workers:
 class _Worker:
     """One worker, through all of its lives."""
 
-    def __init__(self, index: int, command: Sequence[str], log: Log) -> None:
+    def __init__(self, index: int, socket_path: Path, command: Sequence[str], log: Log) -> None:
         self.index = index
         self.loaded: set[int] = set()
+        self._socket = socket_path
         self._command = command
         self._log = log
         self._process: Process | None = None
@@ -152,6 +156,7 @@ class _Worker:
                     (*self._command, "--index", str(self.index), "--control-fd", str(theirs.fileno())),
                     pass_fds=[theirs.fileno()],
                 )
+            watching = asyncio.create_task(self._end_when_silent(process))
             try:
                 reader, self._control = await asyncio.open_unix_connection(sock=ours, limit=_LINE_BYTES)
                 newest = loads[-1].number
@@ -161,10 +166,17 @@ class _Worker:
                     self._over()
                     await end(process, _END_SECONDS)
             finally:
+                watching.cancel()
                 self._over()
                 await end(process, 0)
                 self._process = None
         return process.returncode or 0
+
+    async def _end_when_silent(self, process: Process) -> None:
+        """A worker that hangs is worse than none: as long as it lives, no other takes its place."""
+        await until_silent(partial(is_healthy, self._socket))
+        self._log("error", "decision worker does not answer", index=self.index)
+        process.kill()
 
     async def _listen(self, reader: asyncio.StreamReader, newest: int) -> bool:
         """Until the worker closes its end; False if it says what is no message, or refuses what it was started for."""
