@@ -158,6 +158,22 @@ def test_whatever_a_reload_meets_changes_nothing_and_says_why(
     assert served.status() == 401
 
 
+def test_a_file_that_changes_is_read_again_and_one_that_is_only_touched_is_not(served: Served) -> None:
+    """configuration.md, `serve`: SIGHUP or a changed file reloads."""
+    served.write(route="/invoices")
+    before = json.loads(wait_said(served.process, '"reloaded"'))["generation"]
+    assert (served.status(), served.status("/invoices")) == (404, 401)
+    served.file.touch()
+    served.file.write_text(served.file.read_text() + "colour: red\n")
+    assert "colour" in wait_said(served.process, REFUSED)
+    assert served.status("/invoices") == 401
+    beside = served.file.with_name("beside.yaml")
+    beside.write_text(served.file.read_text().replace("colour: red\n", "").replace("/invoices", "/billing"))
+    beside.replace(served.file)
+    assert json.loads(wait_said(served.process, '"reloaded"'))["generation"] > before
+    assert served.status() == 401
+
+
 def test_the_operators_token_is_read_again(served: Served) -> None:
     """configuration.md, reloadable: secrets; a leaked one must go without a restart."""
     assert served.metrics("first")[0] == 200

@@ -26,10 +26,8 @@ async def test_a_new_generation_is_in_force_with_its_number_in_every_route(tmp_p
     old, new = route("old", "/old", upstream.port), route("new", "/new", upstream.port)
     kept = route("kept", "/kept", upstream.port)
     async with running(tmp_path, (old, kept)) as started:
-        digest = started.gateway.digest
         outcome = await started.gateway.reload(b"two", replace(started.plan, routes=(kept, new)))
         assert outcome == Reloaded(generation=2)
-        assert started.gateway.digest != digest
         assert await started.gateway.ready()
         for path in ("/kept", "/new"):
             assert (await started.ask(path)).echo().judged().all("x-ostiary-route") == ["2:" + path[1:]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import signal
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ _ROLES = ("gateway",)
 _LATER = ("authz", "drive", "jobs", "console")
 _WORKER = (sys.executable, "-P", "-m", "ostiary", "worker", "--log-level")  # -P: nothing of the folder we stand in
 
+_LOOK_SECONDS = 1.0
+
 _log = structlog.get_logger("ostiary.serve")
 
 
@@ -38,7 +41,8 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and end within 15 seconds with exit code 0.
 
-    SIGHUP reads the file again: a valid one is put in force without losing a request, an invalid one changes nothing.
+    When the file changes, or at SIGHUP, it is read again: a valid one is put in force without losing a request, an
+    invalid one changes nothing.
     """
     for role in roles or ():
         if role in _LATER:
@@ -60,6 +64,7 @@ class _Serving:
         self._worker_command = worker_command
         self._environ = environ
         self._third_party = third_party_or_fail()
+        self._tried = b""  # SHA-256 of the bytes that were last read: they are not read again for having been touched
 
     def read(self) -> tuple[Configuration, bytes]:
         """The file as it is now.
@@ -67,7 +72,9 @@ class _Serving:
         Raises:
             ConfigurationError: it cannot be read or is not valid.
         """
+        self._tried = b""
         data = read_file(self._file)
+        self._tried = hashlib.sha256(data).digest()
         sections = judge_sections(self._third_party)
         return load_bytes(data, sections, self._environ, origin=self._file, later=LATER_SECTIONS), data
 
@@ -94,10 +101,11 @@ class _Serving:
         again = asyncio.Event()
         for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
             loop.add_signal_handler(number, event.set)
-        reloading = asyncio.create_task(self._reload_whenever(again, role))
+        tasks = [asyncio.create_task(self._reload_whenever(again, role)), asyncio.create_task(self._watch(again))]
         await ended.wait()
-        reloading.cancel()  # in the middle too: a worker that does not answer must not keep us
-        await asyncio.wait([reloading])
+        for task in tasks:
+            task.cancel()  # in the middle too: a worker that does not answer must not keep us
+        await asyncio.wait(tasks)
         _log.info("ending: new connections are refused, open requests are finished")
 
     async def _reload_whenever(self, again: asyncio.Event, role: GatewayRole) -> None:
@@ -112,6 +120,33 @@ class _Serving:
                 _log.error("not reloaded, nothing has changed", why=outcome.errors)
             else:
                 _log.info("reloaded", generation=outcome.generation, notes=list(outcome.notes))
+
+    async def _watch(self, again: asyncio.Event) -> None:
+        """Look at the file once a second, since what replaces it (an editor, a mounted volume) tells nobody."""
+        known = self._stamp()
+        changed = False
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            stamp = self._stamp()
+            if stamp != known:
+                known, changed = stamp, True  # perhaps it is still being written: the next look decides
+            elif changed and stamp is not None:
+                changed = False
+                if await asyncio.to_thread(self._digest) != self._tried:
+                    again.set()
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _digest(self) -> bytes:
+        try:
+            return hashlib.sha256(read_file(self._file)).digest()
+        except ConfigurationError:  # a reload says it
+            return b""
 
     async def _reload(self, role: GatewayRole) -> Reloaded | NotReloaded:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 import signal
 from contextlib import AsyncExitStack
@@ -112,11 +111,6 @@ class Gateway:
     def generation(self) -> int:
         """The number of the configuration in force; 1 at the start."""
         return self._generations[-1]
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the configuration in force: a file event with the same bytes is no reload."""
-        return hashlib.sha256(self._configuration).digest()
 
     @property
     def pids(self) -> tuple[int | None, ...]:
