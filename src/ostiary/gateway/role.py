@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import httpx2
 import structlog
-import uvicorn
 
 from ostiary.diagnostics.exposition import merge
 from ostiary.diagnostics.metrics import Metrics
@@ -19,6 +17,7 @@ from ostiary.diagnostics.settings import OPERATOR
 from ostiary.diagnostics.surface import OperatorSurface
 from ostiary.gateway import files
 from ostiary.gateway.faults import StartFault
+from ostiary.gateway.listener import listening, served
 from ostiary.gateway.plan import Plan
 from ostiary.gateway.records import Records
 from ostiary.gateway.supervisor import LOCK_NAME, Gateway, NotReloaded, Reloaded
@@ -26,12 +25,12 @@ from ostiary.judge.gateway_settings import GATEWAY
 from ostiary.judge.route_rules import build_routes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-    from ostiary.config import Configuration, ListenAddress
+    from ostiary.config import Configuration
     from ostiary.gateway.edge import EdgeLine
     from ostiary.plugins.plugin import Plugin
 
@@ -140,11 +139,11 @@ class GatewayRole:
             files.make_private(configuration.data_dir)
             with files.held(configuration.data_dir / LOCK_NAME):
                 pass  # the gateway takes it; here, so that a second start hears of the first and not of its port
-            listener = stack.enter_context(_listening(configuration.require(OPERATOR).listen))
+            listener = stack.enter_context(listening(configuration.require(OPERATOR).listen))
             self._records = Records(configuration, self._metrics)
             stack.push_async_callback(self._records.aclose)
             await stack.enter_async_context(self._gateway)
-            await stack.enter_async_context(_served(self._surface, listener))
+            await stack.enter_async_context(served(self._surface, listener))
             self._stack = stack.pop_all()
         return self
 
@@ -189,41 +188,3 @@ async def _scrape(path: Path) -> bytes | None:
         except httpx2.HTTPError:
             return None
     return answer.content if answer.is_success else None
-
-
-@contextmanager
-def _listening(address: ListenAddress) -> Iterator[socket.socket]:
-    """Bind the operators' listener before anything is started, so that a taken port is said at once."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # asyncio sets TCP_NODELAY only where the protocol is spelled out; without it each answer waits 40 ms.
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((address.host, address.port))
-        except OSError as error:
-            raise StartFault(f"operator.listen {address} cannot be bound: {os.strerror(error.errno or 0)}") from None
-        yield listener
-
-
-class _Server(uvicorn.Server):
-    """Signals are the command's, not the server's."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave them alone."""
-        yield
-
-
-@asynccontextmanager
-async def _served(app: OperatorSurface, listener: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=1
-    )
-    server = _Server(config)
-    listener.listen()  # whoever comes before the server has begun waits for it
-    serving = asyncio.create_task(server.serve([listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.wait([serving])
