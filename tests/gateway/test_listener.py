@@ -23,6 +23,7 @@ SECONDS = 15.0  # no wait is longer
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
 OK = b"HTTP/1.1 200 "
+PIECE = 64 * 1024
 
 
 class Page:
@@ -37,7 +38,9 @@ class Page:
     ) -> None:
         length = (b"content-length", str(self.size).encode())
         await send({"type": "http.response.start", "status": 200, "headers": [length]})
-        await send({"type": "http.response.body", "body": b"x" * self.size})
+        for sent in range(0, self.size, PIECE):
+            more = sent + PIECE < self.size
+            await send({"type": "http.response.body", "body": b"x" * min(PIECE, self.size - sent), "more_body": more})
         self.is_over.set()
 
 
