@@ -49,7 +49,18 @@ def _canary(name: str) -> str:
 
 
 # What a client sends, and where.
-_CALM: Final = ("good", "unknown", "posted", "bkauth", "talkative", "babbling", "lying", "mistyped", "malexpiring")
+_CALM: Final = (
+    "good",
+    "unknown",
+    "posted",
+    "bkauth",
+    "talkative",
+    "echoing",
+    "babbling",
+    "lying",
+    "mistyped",
+    "malexpiring",
+)
 _FAILING: Final = ("erring", "bk-erring", "refusing", "page", "redirecting", "cut", "hung")
 TOKENS: Final = {name: _canary(name) for name in (*_CALM, *_FAILING)}
 ELSEWHERE: Final = {
@@ -142,7 +153,10 @@ def _authority() -> Authority:
         token["lying"]: says(active(iss="https://op.example.com/" + token["lying"])),
         token["mistyped"]: says(active(token_type=token["mistyped"])),
         token["malexpiring"]: says(active(exp=token["malexpiring"], aud={token["malexpiring"]: 1})),
-        token["talkative"]: says(active(sub=token["talkative"]) | said),
+        token["talkative"]: says(active() | said),
+        token["echoing"]: says(
+            active(sub=token["echoing"], aud=["gateway:" + token["echoing"]]) | {token["echoing"]: 1}
+        ),
         token["babbling"]: says({"active": False, "error_description": token["babbling"], "hint": SECRETS["SECRET"]}),
     }
     return Authority(answers)
@@ -235,6 +249,7 @@ REQUESTS: Final[Mapping[str, tuple[str, tuple[tuple[str, bytes], ...], int]]] = 
     "mistyped": ("/api", (_bearer(TOKENS["mistyped"]),), 401),
     "malexpiring": ("/api", (_bearer(TOKENS["malexpiring"]),), 401),
     "talkative": ("/api", (_bearer(TOKENS["talkative"]),), 200),
+    "echoing": ("/api", (_bearer(TOKENS["echoing"]),), 401),
     "babbling": ("/api", (_bearer(TOKENS["babbling"]),), 401),
     "page": ("/broken", (_bearer(TOKENS["page"]),), 503),
     "redirecting": ("/broken", (_bearer(TOKENS["redirecting"]),), 503),
