@@ -57,6 +57,20 @@ def test_row_and_line_are_of_the_same_allows(tmp_path: Path, url: str, writer: R
     assert 50 < len(stored) < 150
 
 
+@pytest.mark.usefixtures("writer")
+def test_an_allow_that_was_sampled_away_can_be_recalled_while_it_is_among_the_latest(tmp_path: Path, url: str) -> None:
+    """operator.md: where the judge had allowed what Envoy refused, the steps are kept."""
+    sink = RecordSink(data_dir=tmp_path, settings=NONE, recallable=2)
+    sent = [allowed() for _ in range(3)]
+    for record in sent:
+        sink.send(record)
+    for record in sent:
+        sink.recall(record.reference)
+    sink.close()
+    found = [read_decision(url, record.reference, wait_seconds=1) for record in reversed(sent)]
+    assert found == [sent[2], sent[1], None]
+
+
 def test_no_refusal_is_sampled_away(lines: Lines) -> None:
     """`configuration.md`: denials are never sampled away."""
     sink = RecordSink(data_dir=None, settings=NONE)

@@ -105,11 +105,11 @@ def running(folder: Path, members: Mapping[str, JsonValue]) -> Iterator[Running]
     assert isinstance(gateway, dict)
     (folder / "operator.token").write_text(OPERATOR_TOKEN, encoding="ascii")
     whole: dict[str, JsonValue] = {
+        "decision_log": {"sample_allows": 1.0},
         **members,
         "data_dir": "var",
         "gateway": {**gateway, "listen": f"127.0.0.1:{port}"},
         "operator": {"listen": f"127.0.0.1:{operator_port}", "token": {"file": "operator.token"}},
-        "decision_log": {"sample_allows": 1.0},
     }
     (folder / "gate.secret").write_text(GATE.secret, encoding="ascii")
     data = json.dumps(whole).encode()

@@ -16,6 +16,7 @@ from ostiary.judge.generations import (
     Loaded,
     Message,
     MessageFault,
+    Recall,
     Refused,
     parse_line,
     parse_route_key,
@@ -29,6 +30,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     st.builds(Load, number=NUMBERS, path=TEXTS, origin=TEXTS),
     st.builds(Forget, number=NUMBERS),
     st.builds(Drain),
+    st.builds(Recall, reference=st.text()),
     st.builds(Loaded, number=NUMBERS),
     st.builds(Refused, number=NUMBERS, errors=TEXTS),
 )
@@ -52,6 +54,7 @@ def test_the_words_are_those_of_the_architecture() -> None:
             Refused(number=2, errors="why"),
             Forget(number=1),
             Drain(),
+            Recall(reference="d45a6a55-2f0e-4e0e-9c6e-0d2a4f1f7c55"),
         )
     ]
     assert words == [
@@ -60,6 +63,7 @@ def test_the_words_are_those_of_the_architecture() -> None:
         {"verb": "refused", "number": 2, "errors": "why"},
         {"verb": "forget", "number": 1},
         {"verb": "drain"},
+        {"verb": "recall", "reference": "d45a6a55-2f0e-4e0e-9c6e-0d2a4f1f7c55"},
     ]
 
 

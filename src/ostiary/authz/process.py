@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # Of the second that a supervisor gives us after its last word.
 _LAST_RECORDS_SECONDS: Final = 0.5
+# Allows that Envoy may still answer otherwise: an upstream that is away is soon known to be.
+_RECALLABLE: Final = 4096
 _LAST_LINES_SECONDS: Final = 0.25
 
 
@@ -64,6 +66,7 @@ def run_worker_process(
                 control_fd=control_fd,
                 load=binding.load,
                 record=binding.record,
+                recall=binding.recall,
                 metrics=binding.metrics.exposition,
             )
         )
@@ -123,6 +126,11 @@ class _Binding:
         if self._sink is not None:
             self._sink.send(record)
 
+    def recall(self, reference: str) -> None:
+        """Send the record of an allow that was sampled away, if it is still there."""
+        if self._sink is not None:
+            self._sink.recall(reference)
+
     def close(self) -> None:
         """Send the last records."""
         if self._sink is not None:
@@ -133,7 +141,9 @@ class _Binding:
         if settings == self._log_settings:
             return
         old = self._sink
-        self._sink = RecordSink(data_dir=self._data_dir, settings=settings, dropped=self.metrics.dropped)
+        self._sink = RecordSink(
+            data_dir=self._data_dir, settings=settings, dropped=self.metrics.dropped, recallable=_RECALLABLE
+        )
         self._log_settings = settings
         if old is not None:
             old.close(_LAST_RECORDS_SECONDS)

@@ -20,7 +20,7 @@ from ostiary.authz.decision_app import DecisionApp
 from ostiary.authz.metadata_app import MetadataApp
 from ostiary.authz.registry import Generation, Generations
 from ostiary.config import ConfigurationError
-from ostiary.judge.generations import Drain, Forget, Load, Loaded, MessageFault, Refused, parse_line, to_line
+from ostiary.judge.generations import Drain, Forget, Load, Loaded, MessageFault, Recall, Refused, parse_line, to_line
 from ostiary.judge.third_party import ThirdPartyError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ async def run_worker(
     control_fd: int,
     load: Callable[[Load], Generation],
     record: Callable[[DecisionRecord], None],
+    recall: Callable[[str], None],
     metrics: Callable[[], bytes],
 ) -> int:
     """Run a worker in this process's main thread until it is told to end; the exit code.
@@ -57,6 +58,7 @@ async def run_worker(
         control_fd: the inherited end of the socket pair; closed at the end.
         load: makes a generation; run in a thread, so that serving goes on. What it raises refuses the generation.
         record: gets each decision's record; must not block.
+        recall: gets the reference of a request that Envoy answered itself after we had decided; must not block.
         metrics: the page, in Prometheus' text format.
     """
     with socket.socket(fileno=control_fd) as control:
@@ -67,15 +69,20 @@ async def run_worker(
             "metadata": MetadataApp(generations),
         }
         listeners = [(data_dir / f"{name}-{index}.sock", app) for name, app in apps.items()]
-        return await _Worker(generations, load, listeners).run(control)
+        return await _Worker(generations, load, recall, listeners).run(control)
 
 
 class _Worker:
     def __init__(
-        self, generations: Generations, load: Callable[[Load], Generation], listeners: list[tuple[Path, App]]
+        self,
+        generations: Generations,
+        load: Callable[[Load], Generation],
+        recall: Callable[[str], None],
+        listeners: list[tuple[Path, App]],
     ) -> None:
         self._generations = generations
         self._load = load
+        self._recall = recall
         self._listeners = listeners
         self._orders: asyncio.Queue[Load | Forget] = asyncio.Queue()
         self._drain = asyncio.Event()
@@ -111,10 +118,12 @@ class _Worker:
         """Take the supervisor's orders, until it is gone."""
         with suppress(ConnectionError):
             while line := await reader.readline():
-                match parse_line(line):
+                match order := parse_line(line):
                     case Drain():
                         self._drain.set()
-                    case Load() | Forget() as order:
+                    case Recall():
+                        self._recall(order.reference)
+                    case Load() | Forget():
                         self._orders.put_nowait(order)
                     case Loaded() | Refused():
                         raise MessageFault("a worker's word from its supervisor")

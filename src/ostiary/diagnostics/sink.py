@@ -46,6 +46,7 @@ class RecordSink:
         settings: DecisionLogSettings,
         dropped: Callable[[int], None] = _nobody_counts,
         capacity: int = CAPACITY,
+        recallable: int = 0,
     ) -> None:
         """Make a sink.
 
@@ -54,6 +55,7 @@ class RecordSink:
             settings: of `decision_log`.
             dropped: told how many records were lost: the queue was full, or no writer took them.
             capacity: how many records may wait.
+            recallable: how many allows that were sampled away are kept for `recall`.
 
         Raises:
             OSError: there is no key for subjects and none can be made.
@@ -63,6 +65,8 @@ class RecordSink:
         self._threshold = int(settings.sample_allows * _CRC_VALUES)
         self._dropped = dropped
         self._capacity = capacity
+        self._recallable = recallable
+        self._sampled_away: dict[str, DecisionRecord] = {}
         self._refused: deque[tuple[DecisionRecord, bool]] = deque()
         self._allowed: deque[tuple[DecisionRecord, bool]] = deque()
         self._lock = Lock()
@@ -81,7 +85,20 @@ class RecordSink:
         """
         is_allow = record.verdict is VerdictLabel.ALLOW
         if is_allow and crc32(record.reference.encode("utf-8", "surrogatepass")) >= self._threshold:
+            if self._recallable:
+                self._sampled_away[record.reference] = record
+                if len(self._sampled_away) > self._recallable:
+                    del self._sampled_away[next(iter(self._sampled_away))]
             return
+        self._keep(record, is_allow=is_allow, logs=logs)
+
+    def recall(self, reference: str) -> None:
+        """Send an allow that was sampled away after all: what came of it was a refusal. From the thread of `send`."""
+        record = self._sampled_away.pop(reference, None)
+        if record is not None:
+            self._keep(record, is_allow=True, logs=False)
+
+    def _keep(self, record: DecisionRecord, *, is_allow: bool, logs: bool) -> None:
         with self._lock:
             is_full = len(self._refused) + len(self._allowed) >= self._capacity
             if not is_full:

@@ -17,6 +17,8 @@ from ostiary.gateway.render.routes import OTHER_METHODS
 from ostiary.judge.generations import parse_route_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ostiary.config import Configuration
     from ostiary.diagnostics.metrics import Metrics
     from ostiary.diagnostics.record import DecisionRecord
@@ -31,14 +33,16 @@ class Records:
     Args:
         configuration: valid.
         metrics: counts what is recorded and what is lost.
+        recall: told the reference where the judge may have allowed what Envoy then refused.
 
     Raises:
         OSError: the key for subjects cannot be read or made.
     """
 
-    def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
+    def __init__(self, configuration: Configuration, metrics: Metrics, recall: Callable[[str], None]) -> None:
         self._configuration = configuration
         self._metrics = metrics
+        self._recall = recall
         self._outlet = Outlet(configuration.data_dir)
         self._sink = self._open_sink(configuration)
         self._writer = RecordWriter(
@@ -58,6 +62,8 @@ class Records:
             # The worker has written its line already; the log's writer joins the two, or keeps this one if it is alone.
             self._outlet.offer(compose(record)[1])
         else:
+            if record.route is not None:
+                self._recall(record.reference)
             self._sink.send(record)
             self._metrics.decided(record)
 

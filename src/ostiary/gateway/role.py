@@ -140,7 +140,7 @@ class GatewayRole:
             with files.held(configuration.data_dir / LOCK_NAME):
                 pass  # the gateway takes it; here, so that a second start hears of the first and not of its port
             listener = stack.enter_context(listening(configuration.require(OPERATOR).listen))
-            self._records = Records(configuration, self._metrics)
+            self._records = Records(configuration, self._metrics, self._gateway.recall)
             stack.push_async_callback(self._records.aclose)
             await stack.enter_async_context(self._gateway)
             await stack.enter_async_context(served(self._surface, listener))

@@ -117,6 +117,10 @@ class Gateway:
         """Envoy's process, then the workers'; None where one is about to be started again."""
         return (None if self._envoy is None else self._envoy.pid, *self._workers.pids)
 
+    def recall(self, reference: str) -> None:
+        """Have the record of a decision kept: the client got another answer than the judge gave."""
+        self._workers.recall(reference)
+
     async def ready(self) -> bool:
         """Whether requests are judged: Envoy is live with the current routes, and a worker can judge by them."""
         if self._workers.alive == 0 or not await self._admin.is_live():

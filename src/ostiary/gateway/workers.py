@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from ostiary.gateway.children import Backoff, end, spawn, until_silent
 from ostiary.gateway.faults import Log, StartFault
 from ostiary.gateway.health import is_healthy
-from ostiary.judge.generations import Drain, Forget, Load, Loaded, Message, Refused, parse_line, to_line
+from ostiary.judge.generations import Drain, Forget, Load, Loaded, Message, Recall, Refused, parse_line, to_line
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -88,6 +88,11 @@ class Workers:
             worker.loaded.discard(number)
             if worker.is_connected:
                 worker.tell(Forget(number=number))
+
+    def recall(self, reference: str) -> None:
+        """Envoy answered a request itself after one of them had decided it."""
+        for worker in self._workers:
+            worker.tell(Recall(reference=reference))
 
     async def stop(self, seconds: float) -> None:
         """Let all finish what they judge; who has not ended after `seconds` is killed."""

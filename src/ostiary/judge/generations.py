@@ -1,8 +1,8 @@
 """What a supervisor and its decision workers say to each other about generations of the configuration.
 
 JSON lines over an inherited socket pair, one message a line. The supervisor says `load n`, the worker answers
-`loaded n` or `refused n` with its errors; then `forget n`, `drain`. A worker that hears nothing more (the other end
-is closed) ends: it never outlives its supervisor.
+`loaded n` or `refused n` with its errors; then `forget n`, `recall REFERENCE`, `drain`. A worker that hears nothing
+more (the other end is closed) ends: it never outlives its supervisor.
 """
 
 from __future__ import annotations
@@ -52,12 +52,20 @@ class Refused:
     errors: str
 
 
-Message = Load | Forget | Drain | Loaded | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """Supervisor: Envoy answered `reference` itself, after your decision; record that, if you still have it."""
+
+    reference: str
+
+
+Message = Load | Forget | Drain | Recall | Loaded | Refused
 
 _VERBS: Final[dict[str, type[Message]]] = {
     "load": Load,
     "forget": Forget,
     "drain": Drain,
+    "recall": Recall,
     "loaded": Loaded,
     "refused": Refused,
 }
@@ -81,7 +89,7 @@ def parse_line(line: bytes) -> Message:
         message = kind(**members)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise MessageFault("not a message of this protocol") from None
-    wanted = {"number": int, "path": str, "origin": str, "errors": str}
+    wanted = {"number": int, "path": str, "origin": str, "errors": str, "reference": str}
     if any(type(value) is not wanted[name] for name, value in asdict(message).items()):
         raise MessageFault("a member of the wrong type")
     return message
