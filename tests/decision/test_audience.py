@@ -246,14 +246,31 @@ def test_any_one_match_grants_else_the_first_reason_that_applies(
     ("kind", "entry", "reason"),
     [
         (AudienceKind.MCP_SERVER, _MCP, None),
-        (AudienceKind.MCP_SERVER, _GATEWAY, Reason.AUDIENCE_GATEWAY_MISMATCH),
+        (AudienceKind.MCP_SERVER, _OTHER_MCP, Reason.AUDIENCE_MCP_MISMATCH),
+        (AudienceKind.MCP_SERVER, _GATEWAY, Reason.AUDIENCE_UNRECOGNISED),
         (AudienceKind.GATEWAY, _GATEWAY, None),
-        (AudienceKind.GATEWAY, _MCP, Reason.AUDIENCE_MCP_MISMATCH),
+        (AudienceKind.GATEWAY, _OTHER_GATEWAY, Reason.AUDIENCE_GATEWAY_MISMATCH),
+        (AudienceKind.GATEWAY, _MCP, Reason.AUDIENCE_UNRECOGNISED),
     ],
 )
 def test_a_route_can_be_narrowed_to_one_kind(kind: AudienceKind, entry: str, reason: Reason | None) -> None:
-    """gateway.md: `audiences`."""
-    assert reason_of(entry, route=narrowed(MCP_ROUTE, audiences=frozenset({kind})), path=MCP_PATH) is reason
+    """gateway.md: `audiences`. The other kind is not read, so the reason does not speak of its name."""
+    route = narrowed(MCP_ROUTE, audiences=frozenset({kind}))
+    assert reason_of(entry, route=route, path=MCP_PATH) is reason
+    together = judge_audience((entry, "?"), route, MCP_PATH)
+    assert together.unrecognised == (0 if reason is None else 1 + (reason is Reason.AUDIENCE_UNRECOGNISED))
+
+
+@pytest.mark.parametrize("kind", [None, *AudienceKind])
+@pytest.mark.parametrize("is_read", [True, False])
+def test_whether_a_resource_opens_a_route_is_a_switch_of_its_own(
+    kind: AudienceKind | None,
+    is_read: bool,  # noqa: FBT001 - a column
+) -> None:
+    """gateway.md: `resource_audience`; a URL is neither of the two kinds that `audiences` names."""
+    audiences = None if kind is None else frozenset({kind})
+    route = narrowed(MCP_ROUTE, audiences=audiences, resource_audience=is_read)
+    assert reason_of(_URL, route=route, path=MCP_PATH) is (None if is_read else Reason.AUDIENCE_UNRECOGNISED)
 
 
 def resource_route(path: str, policy: Policy = ROUTE.policy) -> Route:
@@ -293,8 +310,12 @@ def resource_route(path: str, policy: Policy = ROUTE.policy) -> Route:
         ("/prod/api/v2/mcp-servers", PREFIX, PREFIX + "a", False),
         ("/", "", PREFIX + "a", False),
         ("/", "", "/prod/api/v2", True),
-        (PREFIX + "a/sse", PREFIX + "a", PREFIX + "a/sse", False),
+        (PREFIX + "a/sse", PREFIX + "a", PREFIX + "a/sse", True),
+        (PREFIX + "a/sse", PREFIX + "a", PREFIX + "a/sse/x", True),
         (PREFIX + "a/sse", PREFIX + "a/sse", PREFIX + "a/sse/x", True),
+        (PREFIX + "a/sse", PREFIX + "a/other", PREFIX + "a/sse", False),
+        (PREFIX + "a/sse", PREFIX + "b", PREFIX + "a/sse", False),
+        (PREFIX + "a/sse", PREFIX, PREFIX + "a/sse", False),
     ],
 )
 def test_a_resource_lies_at_or_below_the_route_and_the_request_at_or_below_it(

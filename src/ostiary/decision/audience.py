@@ -6,8 +6,8 @@
     gateway:{gateway}                all APIs, only where a route accepts the bare form
     https://host/path                a resource (RFC 8707), only where a route reads those
 
-Names are exact and case-sensitive; `*` means something only as a whole api name. Any one match grants. Other forms are
-ignored and counted. Not checked here: that the token is active, and who issued it.
+Names are exact and case-sensitive; `*` means something only as a whole api name. Any one match grants. Forms that a
+route does not read are ignored and counted. Not checked here: that the token is active, and who issued it.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _Target(NamedTuple):
     Attributes:
         server: of an MCP path.
         segments: of the path, where the route reads resource identifiers.
-        base: such an identifier must lie here or below.
+        base: such an identifier must lie here or below: at the server's path on an MCP path, else at the route's.
     """
 
     policy: Policy
@@ -138,25 +138,26 @@ class _Target(NamedTuple):
         segments = path_segments(path)
         base = path_segments(route.match.path)
         if prefix is not None and server is not None:
-            base = max(base, segments[: len(path_segments(prefix)) + 1], key=len)
+            base = segments[: len(path_segments(prefix)) + 1]
         return cls(policy, route, server, segments, base)
 
 
 def _is_read(entry: AudienceEntry, policy: Policy) -> bool:
-    """Whether the route reads this form at all."""
+    """Whether the route reads this form at all. `audiences` has no word for a resource: that is a switch of its own."""
     if isinstance(entry, ResourceIdentifier):
         return policy.resource_audience
+    kind = AudienceKind.MCP_SERVER if isinstance(entry, McpServer) else AudienceKind.GATEWAY
+    if policy.audiences is not None and kind not in policy.audiences:
+        return False
     return not (isinstance(entry, GatewayApi) and entry.api is None) or policy.accept_bare_gateway
 
 
 def _matches(entry: AudienceEntry, target: _Target) -> bool:
     policy = target.policy
     if isinstance(entry, McpServer):
-        allowed = policy.audiences is None or AudienceKind.MCP_SERVER in policy.audiences
-        return allowed and policy.gateway == MCP_GATEWAY and target.server == entry.name
+        return policy.gateway == MCP_GATEWAY and target.server == entry.name
     if isinstance(entry, GatewayApi):
-        allowed = policy.audiences is None or AudienceKind.GATEWAY in policy.audiences
-        return allowed and entry.gateway == policy.gateway and entry.api in {None, "*", policy.resource}
+        return entry.gateway == policy.gateway and entry.api in {None, "*", policy.resource}
     return (
         entry.origin == target.route.publication.parsed
         and is_at_or_below(entry.segments, target.base)

@@ -13,7 +13,7 @@ USUAL_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTION
 
 
 class AudienceKind(StrEnum):
-    """The two kinds of entry that a route can be narrowed to."""
+    """The two kinds of entry that a route can be narrowed to. A resource (RFC 8707) is neither."""
 
     MCP_SERVER = "mcp_server"
     GATEWAY = "gateway"
@@ -83,7 +83,8 @@ class Policy:
         authority: the name of the authorization server that is asked; None: nobody is.
         issuer: that authority's issuer.
         leeway_seconds: how far `exp` and `nbf` may be off, 0 to 60.
-        audiences: which kinds of entry may match; None: every kind.
+        audiences: which of the two kinds of entry are read; None: both.
+        resource_audience: whether resource identifiers are read, whatever `audiences` says.
         mcp_paths: of the route's gateway, None where it has none.
         legacy_accepted: whether legacy credentials are judged on this route at all; follows from its chain.
         chain: plugin names, highest priority first.

@@ -157,7 +157,7 @@ class RouteSettings(Settings):
     scopes: tuple[Scope, ...] = ()
     """All of them have to be in the token."""
     audiences: Annotated[frozenset[AudienceKind], Field(min_length=1)] | None = None
-    """Kinds of entry that open the route. Null: every kind."""
+    """Kinds of entry that open the route. Null: every kind. URLs are `resource_audience`'s alone."""
     resource_audience: bool | None = None
     """Whether the URL of the resource in `aud` opens the route (RFC 8707). Null: true for `mcp` alone."""
     accept_bare_gateway: bool = False
