@@ -94,7 +94,15 @@ ROUTES: Final[Mapping[str, Mapping[str, JsonValue]]] = {
     "unasked": _route("my-gateway", "my-api", "/my-gateway/prod/unasked", authorization_server=None),
     "broken": _route("my-gateway", "my-api", "/my-gateway/prod/broken", plugins=[RAISES, *_SHIPPED_ORDER]),
     "servers": _route("bk-apigateway", "mcp-proxy", "/prod/api/v2/mcp-servers"),
-    "servers-only": _route("bk-apigateway", "mcp-proxy", "/prod/api/v2/mcp-servers/narrow", audiences=["mcp_server"]),
+    "servers-only": _route(
+        "bk-apigateway",
+        "mcp-proxy",
+        "/prod/api/v2/mcp-servers/narrow",
+        audiences=["mcp_server"],
+        resource_audience=True,
+    ),
+    "gateways-only": _route("bk-apigateway", "mcp-proxy", "/prod/api/v2/mcp-servers/wide", audiences=["gateway"]),
+    "endpoint": _route("bk-apigateway", "mcp-proxy", "/prod/api/v2/mcp-servers/my/mcp", protocol="mcp"),
     "step-up": _route(
         "bk-apigateway", "mcp-proxy", "/prod/api/v2/mcp-servers/step-up", protocol="mcp", scopes=["tools.call"]
     ),

@@ -10,6 +10,8 @@ from typing import Final
 
 from tests.decision_row import BEARER, LEGACY, PUBLIC_URL, ROUTES, Headers, Row, Token, TokenState
 
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
 
 def _row(
     name: str,
@@ -63,6 +65,17 @@ _DETECTION: Final = (
         "/a%20b/~c;d=1",
         headers=(),
         shows="FR-004 SC-004",
+    ),
+    *(
+        _row(
+            f"no credentials of a {method}",
+            "plain",
+            "401 credentials-missing",
+            method=method,
+            headers=(),
+            shows="FR-004",
+        )
+        for method in _METHODS
     ),
     _row("no credentials where the metadata location is inserted", "inserted", "401 credentials-missing", headers=()),
     _row("no credentials under generic disclosure", "generic", "401 credentials-missing", headers=()),
@@ -406,10 +419,29 @@ _MCP: Final = (
     _row(
         "a gateway audience where only servers count",
         "servers-only",
-        "403 audience-gateway-mismatch",
+        "403 audience-unrecognised",
         token=_for("gateway:bk-apigateway/api:*"),
     ),
     _row("a server where only servers count", "servers-only", "200", token=_for("mcp_server:narrow")),
+    _row(
+        "another server where only servers count",
+        "servers-only",
+        "403 audience-mcp-mismatch",
+        token=_for("mcp_server:wide", "gateway:bk-apigateway/api:*"),
+    ),
+    _row(
+        "a resource where of the two kinds only servers count",
+        "servers-only",
+        "200",
+        token=_for(PUBLIC_URL + "/prod/api/v2/mcp-servers/narrow"),
+    ),
+    _row(
+        "the server in the path where only gateways count",
+        "gateways-only",
+        "403 audience-unrecognised",
+        token=_for("mcp_server:wide"),
+    ),
+    _row("a gateway where only gateways count", "gateways-only", "200", token=_for("gateway:bk-apigateway/api:*")),
     _row(
         "an MCP route by its resource",
         "step-up",
@@ -422,6 +454,18 @@ _MCP: Final = (
         "step-up",
         "403 audience-resource-mismatch",
         token=Token(audience=(PUBLIC_URL + "/prod/api/v2/mcp-servers",), scopes=("tools.call",)),
+    ),
+    _row(
+        "an MCP route below its server by the server's resource",
+        "endpoint",
+        "200",
+        token=_for(PUBLIC_URL + "/prod/api/v2/mcp-servers/my"),
+    ),
+    _row(
+        "an MCP route below its server by the resource of another",
+        "endpoint",
+        "403 audience-resource-mismatch",
+        token=_for(PUBLIC_URL + "/prod/api/v2/mcp-servers/m", PUBLIC_URL + "/prod/api/v2/mcp-servers/my/sse"),
     ),
     _row("an MCP route without credentials", "step-up", "401 credentials-missing", headers=()),
     _row("an MCP route without its scope", "step-up", "403 scope-missing", token=_for("mcp_server:step-up")),
