@@ -1,8 +1,9 @@
-"""`run` as a program: `serve_double.py DATA_DIR PORT UPSTREAM_PORT`. Says `ready` and the pids, then serves."""
+"""A gateway as a program: `serve_double.py DATA_DIR PORT UPSTREAM_PORT`. Says `ready` and the pids, then serves."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.gateway.doubles import WORKER, routes_to
 
-from ostiary.gateway import Gateway, Plan, run
+from ostiary.gateway import Gateway, Plan, StartFault
 
 
 def _log(level: str, event: str, /, **fields: object) -> None:
@@ -27,7 +28,17 @@ async def _main(data_dir: str, port: int, upstream_port: int) -> int:
         on_edge_line=lambda _: None,
         log=_log,
     )
-    return await run(gateway, announce=lambda: print("ready", *gateway.pids, flush=True), log=_log)  # noqa: T201
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    try:
+        async with gateway:
+            print("ready", *gateway.pids, flush=True)  # noqa: T201
+            await ended.wait()
+    except StartFault as fault:
+        print(fault, flush=True)  # noqa: T201
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -148,12 +148,6 @@ async def test_what_envoy_would_not_take_is_refused_with_its_reason(tmp_path: Pa
         await make(tmp_path, (route("odd", "/ends/with/a/slash/", free_port()),)).gateway.__aenter__()
 
 
-async def test_a_folder_whose_sockets_would_have_too_long_a_path_is_refused(tmp_path: Path) -> None:
-    """configuration.md, data_dir: over 107 bytes is an error."""
-    with pytest.raises(StartFault, match=r"data_dir: the path of .* is \d+ bytes long; a socket's may be 107"):
-        await make(tmp_path / ("x" * 100), ()).gateway.__aenter__()
-
-
 async def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     """Ours."""
     (tmp_path / "var").write_text("")

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 # Ports differ from run to run; a picture that is kept should not.
 _PORT: Final = re.compile(r"127\.0\.0\.1(:|%3A)\d{2,5}")
-_WIDTH: Final = 80
 
 _NORMAL: Final = [
     (72, 79, 88),

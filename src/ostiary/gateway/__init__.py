@@ -1,8 +1,8 @@
 """The data plane: renders Envoy's files from the routes, starts Envoy and the decision workers, keeps and reloads them.
 
-`Gateway` is all of it as a context manager; `run` is what `ostiary serve` does with one for the role `gateway`. The
-workers' command line is handed in: the decision service is another door, and doors do not know each other. Facts about
-Envoy that this room relies on were found by experiment, on the pinned version.
+`Gateway` is all of it as a context manager; `role.GatewayRole` is what `ostiary serve` runs, with records, metrics and
+the operators' listener. The workers' command line is handed in: the decision service is another door, and doors do not
+know each other. Facts about Envoy that this room relies on were found by experiment, on the pinned version.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from ostiary.gateway.edge import EdgeLine, is_recorded, parse_edge_line, reason_of
 from ostiary.gateway.faults import Log, StartFault
 from ostiary.gateway.plan import Plan
-from ostiary.gateway.supervisor import Gateway, NotReloaded, Reloaded, run
+from ostiary.gateway.supervisor import Gateway, NotReloaded, Reloaded
 
 __all__ = [
     "EdgeLine",
@@ -23,5 +23,4 @@ __all__ = [
     "is_recorded",
     "parse_edge_line",
     "reason_of",
-    "run",
 ]

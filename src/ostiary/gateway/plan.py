@@ -11,8 +11,6 @@ from ostiary.gateway.faults import StartFault
 if TYPE_CHECKING:
     from ostiary.decision.routes import Route
 
-# sockaddr_un.sun_path is 108 bytes on Linux, the last one NUL; Envoy refuses the whole file over a longer path.
-_SOCKET_PATH_BYTES: Final = 107
 # Debian and Alpine, Fedora, SUSE, BSD and macOS.
 _CA_BUNDLES: Final = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -80,20 +78,6 @@ class Plan:
     def metadata_sockets(self) -> tuple[Path, ...]:
         """One for each worker: the public documents under `/.well-known`."""
         return tuple(self.data_dir / f"metadata-{index}.sock" for index in range(self.workers))
-
-
-def check_sockets(plan: Plan) -> None:
-    """See that the paths of the sockets are short enough.
-
-    Raises:
-        StartFault: one is not.
-    """
-    sockets = (plan.admin_socket, *plan.decision_sockets, *plan.metadata_sockets)
-    longest = max(sockets, key=lambda path: len(bytes(path)))
-    if (length := len(bytes(longest))) > _SOCKET_PATH_BYTES:
-        raise StartFault(
-            f"data_dir: the path of {longest} is {length} bytes long; a socket's may be {_SOCKET_PATH_BYTES}"
-        )
 
 
 def with_trust(plan: Plan) -> Plan:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
@@ -14,7 +13,7 @@ from ostiary.gateway.admin import ACTIVE_REQUESTS, RDS_VERSION, Admin
 from ostiary.gateway.children import Backoff
 from ostiary.gateway.envoy import Envoy, check_port, find_binary, validate
 from ostiary.gateway.faults import Log, StartFault
-from ostiary.gateway.plan import check_sockets, restart_needed, with_trust
+from ostiary.gateway.plan import restart_needed, with_trust
 from ostiary.gateway.workers import Workers
 from ostiary.judge.generations import Load
 
@@ -35,7 +34,6 @@ _END_SECONDS: Final = 1.0
 _IDLE_READINGS: Final = 2  # a request may just be arriving on a connection that is still open
 _KEPT_GENERATIONS: Final = 2
 _FORGET_SECONDS: Final = 30.0
-_START_FAILED: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +170,6 @@ class Gateway:
         await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        check_sockets(self._plan)
         files.make_private(self._plan.data_dir)
         stack.enter_context(files.held(self._plan.data_dir / LOCK_NAME))
         for path in (self._plan.admin_socket, *self._plan.decision_sockets, *self._plan.metadata_sockets):
@@ -261,39 +258,3 @@ class Gateway:
             return await validate(find_binary(self._binary), file)
         finally:
             file.unlink(missing_ok=True)
-
-
-async def run(gateway: Gateway, *, announce: Callable[[], None], log: Log) -> int:
-    """Serve until SIGTERM or SIGINT; a second one hurries the drain.
-
-    Args:
-        announce: called once, when requests are served.
-        log: gets the reason where it did not start.
-
-    Returns:
-        The exit code: 0 after a signal, 2 if it did not start.
-    """
-
-    async def serve() -> None:
-        async with gateway:
-            announce()
-            await asyncio.get_running_loop().create_future()  # until cancelled
-
-    serving = asyncio.create_task(serve())
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
-        loop.add_signal_handler(number, serving.cancel)
-    try:
-        await serving
-    except asyncio.CancelledError:
-        ours = asyncio.current_task()
-        if ours is not None and ours.cancelling():
-            raise
-    except StartFault as fault:
-        log("error", "the gateway did not start", why=str(fault))
-        return _START_FAILED
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-    return 0

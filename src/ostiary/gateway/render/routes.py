@@ -11,6 +11,7 @@ from ostiary.gateway.render.clusters import upstream_name
 from ostiary.gateway.render.filters import DECISION, GATE, STRIP_TOKEN, switched_off
 from ostiary.gateway.render.tree import duration, typed
 from ostiary.judge.generations import route_key
+from ostiary.oauth.metadata import WELL_KNOWN_RESOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +24,6 @@ OTHER_METHODS: Final = ".other-methods"  # behind a route whose path it was, but
 GUARD_HOST: Final = "guard.host"
 GUARD_PATH: Final = "guard.path"
 GUARD_DOTS: Final = "guard.dots"
-_METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
 # Header matchers run before the path, for every route that is passed over: a regular expression costs four times an
 # exact match there, and below this number nobody notices.
 _MANY: Final = 100
@@ -179,7 +179,7 @@ _GUARDS: Final = (
 
 _METADATA: Final[Tree] = {
     "name": "metadata",
-    "match": {"path_separated_prefix": _METADATA_PATH},
+    "match": {"path_separated_prefix": WELL_KNOWN_RESOURCE},
     "route": {
         "cluster": "metadata",
         "timeout": "5s",
