@@ -77,7 +77,7 @@ async def test_a_secret_full_of_what_form_encoding_changes_is_understood(
         told = await corp.ask(token)
         assert isinstance(told.fact, Active)
         assert (told.fact.grant.client_id, told.fact.grant.username) == ("app", "alice")
-        assert (await corp.ask("unknown")).fact == Inactive(claims=("active",))
+        assert (await corp.ask("unknown")).fact == Inactive(active=False, claims=("active",))
         server.revoke(token)
         corp.hands.move(300)
         assert isinstance((await corp.ask(token)).fact, Inactive)

@@ -15,7 +15,7 @@ from ostiary.decision.reasons import Reason
 from ostiary.decision.routes import Disclosure, Match
 from ostiary.decision.verdict import ALLOW, Deny, VerdictLabel
 from ostiary.oauth.credentials import RawToken
-from ostiary.oauth.introspection import INACTIVE, Cause, Unavailable
+from ostiary.oauth.introspection import INACTIVE, Cause, Inactive, Unavailable
 from ostiary.plugins.questions import Introspect
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ async def test_a_decision_that_is_given_up_is_none() -> None:
 async def test_decisions_under_way_do_not_share_what_they_were_told() -> None:
     """Ours: one judge, many requests at once; each record has its own answer."""
     both_asked = asyncio.Barrier(2)
-    answers = iter([YES, told(INACTIVE)])
+    answers = iter([YES, told(Inactive(active=False))])
 
     async def answer() -> Told:
         mine = next(answers)

@@ -17,12 +17,23 @@ from ostiary.decision.verdict import VerdictLabel
 from ostiary.diagnostics.record import DecisionRecord, RecordSource
 from ostiary.diagnostics.record_json import to_json
 from ostiary.oauth.credentials import RawToken
-from ostiary.oauth.introspection import INACTIVE, Active, Cause, ClaimFault, Inactive, Unavailable
+from ostiary.oauth.introspection import (
+    INACTIVE,
+    Active,
+    Cause,
+    ClaimFault,
+    Expected,
+    Grant,
+    Inactive,
+    Unavailable,
+    read_claims,
+)
 from ostiary.plugins.drivers import StepOutcome
 
 if TYPE_CHECKING:
     from ostiary.authorities import Told
     from ostiary.decision.routes import Route
+    from ostiary.oauth.json import JsonValue
 
 pytestmark = pytest.mark.anyio
 
@@ -102,10 +113,10 @@ async def test_a_stranger_leaves_no_authority_and_no_token() -> None:
 @pytest.mark.parametrize(
     ("fact", "known"),
     [
-        (INACTIVE, (False, (), Reason.TOKEN_INACTIVE)),
-        (Inactive(claims=("active", "hint")), (False, ("active", "hint"), Reason.TOKEN_INACTIVE)),
+        (INACTIVE, (None, (), Reason.TOKEN_INACTIVE)),
+        (Inactive(active=False, claims=("active", "x")), (False, ("active", "x"), Reason.TOKEN_INACTIVE)),
         # The authority said yes, in terms that are not accepted.
-        (Inactive(fault=ClaimFault.NO_EXPIRY, claims=("active",)), (True, ("active",), Reason.TOKEN_NO_EXPIRY)),
+        (Inactive(active=True, fault=ClaimFault.NO_EXPIRY, claims=("a",)), (True, ("a",), Reason.TOKEN_NO_EXPIRY)),
     ],
 )
 async def test_an_answer_that_says_no_is_kept_by_the_names_of_its_members(
@@ -115,6 +126,16 @@ async def test_an_answer_that_says_no_is_kept_by_the_names_of_its_members(
     record = await _record(told(fact))
     assert (record.active, record.claims, record.reason) == known
     assert (record.authority, record.token_digest, record.client_id) == ("corp", DIGEST, None)
+
+
+@pytest.mark.parametrize(
+    ("active", "recorded"), [(True, True), (False, False), ("true", None), (1, None), (0, None), (None, None)]
+)
+async def test_active_is_recorded_as_it_was_said(active: JsonValue, recorded: bool | None) -> None:  # noqa: FBT001 - a column
+    """RFC 7662 §2.2: a boolean. Of what is none the record says nothing, least of all yes."""
+    said = read_claims({"active": active, "exp": NOW + 600}, Expected(issuer=GRANT.issuer))
+    fact = Active(grant=said, as_of=NOW) if isinstance(said, Grant) else said
+    assert (await _record(told(fact))).active is recorded
 
 
 @pytest.mark.parametrize("cause", list(Cause))

@@ -59,6 +59,8 @@ def fault_of(members: dict[str, JsonValue], expected: Expected = EXPECTED) -> Cl
     read = read_claims(GOOD | members, expected)
     if isinstance(read, Inactive):
         assert read.fault is not None
+        active = (GOOD | members)["active"]
+        assert read.active is (True if active is True else None)  # told as it was said, whatever else is wrong
         assert read.claims == tuple(sorted(GOOD | members))
         return read.fault
     return None
@@ -110,7 +112,8 @@ def test_every_status_but_200_is_could_not_tell(status: int, cause: Cause) -> No
 
 def test_an_unsupported_token_type_is_an_inactive_token() -> None:
     """RFC 7009 §2.2.1, gateway.md: some servers say so of what is no token of theirs."""
-    assert answer(b'{"error":"unsupported_token_type"}', status=400) == INACTIVE
+    read = answer(b'{"error":"unsupported_token_type"}', status=400)
+    assert read == INACTIVE == Inactive(active=None)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_an_answer_of_one_mebibyte_is_read_and_one_byte_more_is_not() -> None:
     """gateway.md, verification."""
     body = json.dumps({"active": False}).encode()
     largest = body + b" " * (MAX_ANSWER_BYTES - len(body))
-    assert answer(largest) == Inactive(claims=("active",))
+    assert answer(largest) == Inactive(active=False, claims=("active",))
     assert answer(largest + b" ") == Unavailable(cause=Cause.TOO_LARGE)
     error = b'{"error":"unsupported_token_type"}'
     assert answer(error + b" " * MAX_ANSWER_BYTES, status=400) == INACTIVE
@@ -166,7 +169,8 @@ def test_what_is_not_one_json_object_is_could_not_tell(body: bytes, note: str) -
 
 def test_an_inactive_answer_is_inactive_whatever_else_it_has() -> None:
     """RFC 7662 §2.2."""
-    assert read_claims({"active": False, "exp": "x", "cnf": {}}, EXPECTED) == Inactive(claims=("active", "cnf", "exp"))
+    read = read_claims({"active": False, "exp": "x", "cnf": {}}, EXPECTED)
+    assert read == Inactive(active=False, claims=("active", "cnf", "exp"))
 
 
 def test_an_audience_that_is_too_large_is_read_all_the_same() -> None:
@@ -215,7 +219,8 @@ def test_any_finite_number_is_a_time(value: float) -> None:
 def test_an_answer_without_exp_counts_only_where_the_operator_says_so() -> None:
     """gateway.md, verification: `require_exp: false`."""
     endless = {name: value for name, value in GOOD.items() if name != "exp"}
-    assert read_claims(endless, EXPECTED) == Inactive(fault=ClaimFault.NO_EXPIRY, claims=tuple(sorted(endless)))
+    refused = Inactive(active=True, fault=ClaimFault.NO_EXPIRY, claims=tuple(sorted(endless)))
+    assert read_claims(endless, EXPECTED) == refused
     read = read_claims(endless, Expected(issuer=ISSUER, require_exp=False))
     assert isinstance(read, Grant)
     assert read.expires_at is None
@@ -302,6 +307,10 @@ def test_an_audience_is_kept_in_its_order(value: JsonValue, audience: tuple[str,
         ({"bk_app_code": "other", "bk_username": "bob"}, BKAUTH, "other", "bob"),
         ({"bk_app_code": "", "bk_username": ""}, BKAUTH, "reader", "alice"),
         ({"bk_username": "reader"}, BKAUTH, "reader", None),
+        ({"bk_app_code": "app", "bk_username": "app"}, BKAUTH, "app", None),  # by the name that the shape has
+        ({"bk_app_code": "app", "bk_username": "reader"}, BKAUTH, "app", None),
+        ({"bk_app_code": "app", "sub": "app"}, BKAUTH, "app", None),
+        ({"bk_app_code": "alice"}, EXPECTED, "reader", "alice"),
         ({"email": "alice@example.com"}, Expected(issuer=ISSUER, username=("email",)), "reader", "alice@example.com"),
         ({}, Expected(issuer=ISSUER, username=("email",)), "reader", None),
     ],
@@ -331,7 +340,7 @@ def test_no_answer_makes_the_reader_fail_and_a_grant_is_typed(members: dict[str,
         assert read.issuer == ISSUER
         assert read.expires_at is not None
         assert math.isfinite(read.expires_at)
-        assert read.username is None or read.username != read.client_id
+        assert read.username is None or read.username not in {read.client_id, read.app_code}
         assert all(isinstance(entry, str) for entry in read.audience or ())
 
 
@@ -359,18 +368,35 @@ def test_the_specs_answer_is_a_grant() -> None:
     assert (read.app_code, read.username, read.audience) == ("my-app", "alice", ("gateway:a/api:*",))
 
 
+def test_a_machine_in_the_specs_answer_is_no_user() -> None:
+    """RFC 9068 §2.2: the shape has no `client_id`, so the app's code is the name that it repeats."""
+    read = read_verification({"data": {"bk_app_code": "app", "bk_username": "app"}}, BKAUTH)
+    assert isinstance(read, Grant)
+    assert (read.app_code, read.username) == ("app", None)
+
+
 @pytest.mark.parametrize(
     ("wire", "expected"),
     [
-        ({}, Inactive()),
-        ({"data": None}, Inactive(claims=("data",))),
-        ({"result": False, "data": {"bk_app_code": "a"}}, Inactive(claims=("data", "result"))),
-        ({"data": {"active": False, "bk_app_code": "a"}}, Inactive(claims=("active", "aud", "bk_app_code"))),
+        ({}, Inactive(active=False)),
+        ({"data": None}, Inactive(active=False, claims=("data",))),
+        ({"result": False, "data": {"bk_app_code": "a"}}, Inactive(active=False, claims=("data", "result"))),
+        (
+            {"data": {"active": False, "bk_app_code": "a"}},
+            Inactive(active=False, claims=("active", "aud", "bk_app_code")),
+        ),
+        ({"data": {"active": "false"}}, Inactive(fault=ClaimFault.CLAIMS, claims=("active", "aud"))),
         ({"data": []}, Inactive(fault=ClaimFault.CLAIMS, claims=("data",))),
         ({"data": "x"}, Inactive(fault=ClaimFault.CLAIMS, claims=("data",))),
         ({"data": False}, Inactive(fault=ClaimFault.CLAIMS, claims=("data",))),
-        ({"data": {"audience": 5}}, Inactive(fault=ClaimFault.CLAIMS, claims=("active", "aud", "audience"))),
-        ({"data": {"bk_app_code": 5}}, Inactive(fault=ClaimFault.CLAIMS, claims=("active", "aud", "bk_app_code"))),
+        (
+            {"data": {"audience": 5}},
+            Inactive(active=True, fault=ClaimFault.CLAIMS, claims=("active", "aud", "audience")),
+        ),
+        (
+            {"data": {"bk_app_code": 5}},
+            Inactive(active=True, fault=ClaimFault.CLAIMS, claims=("active", "aud", "bk_app_code")),
+        ),
     ],
 )
 def test_another_answer_of_the_specs_shape_is_none(wire: dict[str, JsonValue], expected: Inactive) -> None:

@@ -26,7 +26,7 @@ def refuse_echo(said: Grant | Inactive, token: RawToken) -> Grant | Inactive:
     text = token.reveal()
     names = tuple([name for name in said.claims if text not in name])
     if isinstance(said, Grant) and any(text in each for each in _texts(said)):
-        return Inactive(fault=ClaimFault.CLAIMS, claims=names)
+        return Inactive(active=True, fault=ClaimFault.CLAIMS, claims=names)
     return said if names == said.claims else replace(said, claims=names)
 
 

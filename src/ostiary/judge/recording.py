@@ -65,7 +65,7 @@ def compose_record(
         subject=grant.subject,
         token_digest=None if walked is None else walked.exchange.token_digest,
         token_type=grant.token_type,
-        active=_is_active(fact),
+        active=_said_active(fact),
         exp=grant.expires_at,
         scopes=grant.scopes,
         claims=fact.claims if isinstance(fact, Inactive) else grant.claims,
@@ -77,8 +77,8 @@ def compose_record(
     )
 
 
-def _is_active(fact: Fact | None) -> bool | None:
-    """What the authority said of `active`; None: nothing."""
+def _said_active(fact: Fact | None) -> bool | None:
+    """What the authority said of `active`; None: nothing, or what is no boolean."""
     if isinstance(fact, Active):
         return True
-    return fact.fault is not None if isinstance(fact, Inactive) else None
+    return fact.active if isinstance(fact, Inactive) else None

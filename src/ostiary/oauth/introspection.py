@@ -62,7 +62,8 @@ class Grant:
         client_id: the client the token was issued to.
         subject: `sub`, None for a token without a resource owner.
         app_code: BlueKing's name of the client, by the authority's table of claims.
-        username: BlueKing's name of the subject; None for a machine (RFC 9068 §2.2: `sub` equals `client_id`).
+        username: BlueKing's name of the subject; None for a machine, which names itself (RFC 9068 §2.2: `sub` equals
+            `client_id`), by either name that it has.
         audience: entries in their order; None where `aud` is absent or null.
         expires_at, not_before: seconds since the epoch.
         claims: names of the answer's members, sorted, the first 100; never a value.
@@ -94,8 +95,14 @@ class Active(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inactive:
-    """The authority does not vouch for the token, or (`fault`) not in terms that its configuration accepts."""
+    """The authority does not vouch for the token, or (`fault`) not in terms that its configuration accepts.
 
+    Attributes:
+        active: the boolean that it said; None: it said none.
+        claims: as in `Grant`.
+    """
+
+    active: bool | None = None
     fault: ClaimFault | None = None
     claims: tuple[str, ...] = ()
 
@@ -163,21 +170,22 @@ def read_claims(answer: Mapping[str, JsonValue], expected: Expected) -> Grant | 
     names = tuple(sorted(answer)[:MAX_NAMES])
     active = answer.get("active")
     if active is False:
-        return Inactive(claims=names)
-    if active is not True or not _is_typed(answer):  # "true", 1 and null are not the boolean true
+        return Inactive(active=False, claims=names)
+    if active is not True:  # "true", 1 and null are not the boolean true
         return Inactive(fault=ClaimFault.CLAIMS, claims=names)
     fault = _fault(answer, expected)
     if fault is not None:
-        return Inactive(fault=fault, claims=names)
+        return Inactive(active=True, fault=fault, claims=names)
     client_id = _text(answer, ("client_id",))
     subject = _text(answer, ("sub",))
+    app_code = _text(answer, expected.app_code)
     username = _text(answer, expected.username)
     return Grant(
         issuer=expected.issuer,
         client_id=client_id,
         subject=subject,
-        app_code=_text(answer, expected.app_code),
-        username=None if username == client_id else username,
+        app_code=app_code,
+        username=None if username in {client_id, app_code} else username,
         scopes=parse_scope(_text(answer, ("scope",)) or "") or (),
         audience=_audience(answer.get("aud")),
         expires_at=_seconds(answer.get("exp")),
@@ -193,13 +201,13 @@ def read_verification(
 ) -> Grant | Inactive:
     """Read spec 002's `{"data": {"bk_app_code", "bk_username", "audience"}}`.
 
-    It has no `active`: `data` is the answer. `"result": false` or no `data` is a token that the authority does not
+    It has no `active`: `data` stands for it. `"result": false` or no `data` is a token that the authority does not
     know. There is no `exp` on that wire unless the authority adds one.
     """
     names = tuple(sorted(answer)[:MAX_NAMES])
     data = answer.get("data")
     if data is None or answer.get("result") is False:
-        return Inactive(claims=names)
+        return Inactive(active=False, claims=names)
     if not isinstance(data, dict):
         return Inactive(fault=ClaimFault.CLAIMS, claims=names)
     return read_claims({"active": True, "aud": data.get("audience")} | data, expected)
@@ -234,6 +242,8 @@ def _is_typed(answer: Mapping[str, JsonValue]) -> bool:
 
 
 def _fault(answer: Mapping[str, JsonValue], expected: Expected) -> ClaimFault | None:
+    if not _is_typed(answer):
+        return ClaimFault.CLAIMS
     if "cnf" in answer:
         return ClaimFault.BOUND
     if "iss" in answer and answer["iss"] != expected.issuer:
