@@ -11,7 +11,7 @@ from tests.rfc9110 import parse_challenge
 from tests.samples import ORIGIN, ROUTE
 
 from ostiary.decision.reasons import CONSEQUENCES, Reason
-from ostiary.decision.refusal import MAX_CHALLENGE_PATH, is_composable, refuse
+from ostiary.decision.refusal import MAX_CHALLENGE_PATH, MAX_RETRY_AFTER_SECONDS, is_composable, refuse
 from ostiary.decision.routes import Disclosure, MetadataLocation, RouteProtocol
 from ostiary.decision.verdict import Deny
 
@@ -172,6 +172,48 @@ def test_whatever_the_path_every_composable_denial_is_composed(
 def test_a_scope_that_no_challenge_carries_is_not_composable(scope: str) -> None:
     """RFC 6749 §3.3: from a third party's plugin, say."""
     assert not is_composable(Deny(Reason.SCOPE_MISSING, scopes=("fine", scope)))
+
+
+class Written(int):
+    """A number that writes itself as a header of its own."""
+
+    def __str__(self) -> str:
+        return "1\r\nX-Y: z"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"retry_after_seconds": "1\r\nX-Y: z"},
+        {"retry_after_seconds": Written(1)},
+        {"retry_after_seconds": "1"},
+        {"retry_after_seconds": True},
+        {"retry_after_seconds": 1.0},
+        {"retry_after_seconds": None},
+        {"retry_after_seconds": -1},
+        {"retry_after_seconds": MAX_RETRY_AFTER_SECONDS + 1},
+        {"retry_after_seconds": 10**5000},
+        {"note": 5},
+        {"note": None},
+        {"note": b"because"},
+        {"scopes": "read"},
+        {"scopes": ["read"]},
+        {"scopes": None},
+        {"scopes": (5,)},
+        {"reason": ["policy-empty"]},
+    ],
+)
+def test_a_denial_of_other_types_is_not_composable(members: dict[str, object]) -> None:
+    """RFC 9110 §10.2.3, ours: what no header carries and no record holds, whatever an untyped plugin wrote there."""
+    assert not is_composable(replace(Deny(Reason.AUTHORITY_UNAVAILABLE), **members))  # type: ignore[arg-type]  # drawn
+
+
+@pytest.mark.parametrize("seconds", [0, 1, MAX_RETRY_AFTER_SECONDS])
+def test_whole_seconds_up_to_a_day_are_composable(seconds: int) -> None:
+    """RFC 9110 §10.2.3: `Retry-After` is a non-negative integer."""
+    deny = Deny(Reason.AUTHORITY_UNAVAILABLE, retry_after_seconds=seconds)
+    assert is_composable(deny)
+    assert refuse(deny, route=None, path=PATH).headers == (("retry-after", str(seconds)),)
 
 
 def test_a_reason_that_is_not_listed_is_not_composable() -> None:

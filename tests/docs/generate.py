@@ -11,6 +11,7 @@ from tests.docs.markdown import ROOT, table
 
 from ostiary.decision.reasons import CONSEQUENCES
 from ostiary.plugins.chain import DEFAULT_CHAIN, SHIPPED
+from ostiary.plugins.drivers import CredentialedLink
 from ostiary.plugins.exchange import CONTEXT_VARIABLES
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def plugins() -> str:
             f"`{link.plugin.name}`",
             link.terms.runs,
             ", ".join([f"`{question.__name__}`" for question in link.terms.questions]) or "nothing",
-            "yes" if link.terms.credentials else "no",
+            "yes" if isinstance(link, CredentialedLink) else "no",
             (type(link.plugin).__doc__ or "").splitlines()[0],
         )
         for link in links

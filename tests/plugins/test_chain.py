@@ -70,15 +70,15 @@ def test_whatever_ships_has_its_terms_and_whatever_has_terms_ships() -> None:
     assert all(link.terms == TERMS[name] for name, link in SHIPPED.items())
 
 
-def test_the_credentials_are_handed_to_whoever_the_table_names() -> None:
+def test_the_credentials_are_handed_to_one_plugin_alone() -> None:
     """architecture.md: only those that verify them."""
     handed = {name for name, link in SHIPPED.items() if isinstance(link, CredentialedLink)}
-    assert handed == {name for name, terms in TERMS.items() if terms.credentials} == {VERIFY}
+    assert handed == {VERIFY}
 
 
 def test_a_stranger_is_handed_nothing_asks_nothing_and_judges_nothing() -> None:
     """gateway.md, the chain: a third-party plugin may deny or note."""
-    assert (THIRD_PARTY.credentials, THIRD_PARTY.questions, THIRD_PARTY.judges) == (False, (), False)
+    assert (THIRD_PARTY.questions, THIRD_PARTY.judges) == ((), False)
     assert THIRD_PARTY.runs is Runs.ALWAYS
 
 

@@ -215,6 +215,10 @@ def broken_denial(**members: object) -> Deny:
     return replace(Deny(Reason.POLICY_EMPTY), **members)  # type: ignore[arg-type]  # what an untyped plugin may do
 
 
+def unavailable(retry_after_seconds: object) -> Deny:
+    return broken_denial(reason=Reason.AUTHORITY_UNAVAILABLE, retry_after_seconds=retry_after_seconds)
+
+
 def broken_notes(seen: Exchange, notes: object) -> Exchange:
     return seen._replace(notes=notes)  # type: ignore[arg-type]  # the same
 
@@ -237,6 +241,8 @@ MISDEEDS: dict[str, tuple[Callable[[Exchange], object], str]] = {
     "its reason is not listed": (lambda _: broken_denial(reason="because"), "BrokenTermsError"),
     "its reason is a text": (lambda _: broken_denial(reason="policy-empty"), "BrokenTermsError"),
     "its scope is no scope": (lambda _: broken_denial(scopes=('a"\r\nX: y',)), "BrokenTermsError"),
+    "its note is a number": (lambda _: broken_denial(note=5), "BrokenTermsError"),
+    "its seconds are a header": (lambda _: unavailable("1\r\nX: y"), "BrokenTermsError"),
 }
 
 
@@ -372,7 +378,7 @@ def test_credentials_are_handed_to_a_credentialed_link_alone() -> None:
             handed.append(credentials)
             return exchange
 
-    walked((CredentialedLink(Verifier(), Terms(credentials=True, judges=True)),))
+    walked((CredentialedLink(Verifier(), Terms(judges=True)),))
     assert handed == [BEARER]
 
 

@@ -29,7 +29,6 @@ class RequestFacts:
         path: normalised, without query: the path that will be forwarded.
         headers: pairs of a lower-case name and a value, in wire order, credentials included. Not in the `repr`.
         peer: the client's address as text, or "".
-        route: `{generation}:{route}` where Envoy has matched already; None: our router matches.
         body: None where it has not been read.
     """
 
@@ -40,5 +39,4 @@ class RequestFacts:
     path: str
     headers: Headers = field(repr=False)
     peer: str = ""
-    route: str | None = None
     body: bytes | None = field(default=None, repr=False)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Three times as long when it is escaped, this still fits what clients and proxies read of a header. A longer path is
 # challenged with its route's: the resource that it lies in.
 MAX_CHALLENGE_PATH: Final = 2048
+MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +43,20 @@ class Refusal:
 
 
 def is_composable(deny: Deny) -> bool:
-    """Whether `refuse` can compose it: a listed reason, none of the edge's, and scopes that a challenge can carry."""
-    listed = isinstance(deny.reason, Reason)  # types bind whoever checks them, and a plugin may be a stranger's
-    return listed and CONSEQUENCES[deny.reason].status is not None and all(map(is_scope_token, deny.scopes))
+    """Whether `refuse` can compose it and a record hold it: types bind only who checks them, as a stranger may not.
+
+    A listed reason, none of the edge's; scopes that a challenge can carry; a note that is text; seconds that are a
+    whole number, a day's at most: `Retry-After` is written from them (RFC 9110 §10.2.3).
+    """
+    return (
+        isinstance(deny.reason, Reason)
+        and CONSEQUENCES[deny.reason].status is not None
+        and isinstance(deny.scopes, tuple)
+        and all(isinstance(scope, str) and is_scope_token(scope) for scope in deny.scopes)
+        and isinstance(deny.note, str)
+        and type(deny.retry_after_seconds) is int  # a subclass writes itself as it likes
+        and 0 <= deny.retry_after_seconds <= MAX_RETRY_AFTER_SECONDS
+    )
 
 
 def refuse(deny: Deny, *, route: Route | None, path: str) -> Refusal:

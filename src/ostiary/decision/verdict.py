@@ -39,7 +39,7 @@ class Deny:
         reason: from the closed list.
         scopes: all scopes the resource needs, where scopes are the cause.
         note: one line for operators, never shown to a client; no token, no secret.
-        retry_after_seconds: for a 503.
+        retry_after_seconds: for a 503; a day's at most.
     """
 
     reason: Reason

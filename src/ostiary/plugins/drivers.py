@@ -59,7 +59,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class CredentialedLink:
-    """A plugin that is handed the credentials."""
+    """A plugin that is handed the credentials: this type alone says so."""
 
     plugin: CredentialedPlugin
     terms: Terms

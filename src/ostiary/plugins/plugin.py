@@ -45,7 +45,7 @@ class Plugin(Protocol):
 
 
 class CredentialedPlugin(Protocol):
-    """A step that is handed the credentials: only those that verify them, by the table below."""
+    """A step that is handed the credentials: only those that verify them. The chain's link says which those are."""
 
     @property
     def name(self) -> str:
@@ -75,14 +75,12 @@ class Terms:
 
     Attributes:
         runs: when.
-        credentials: whether it is handed the raw credentials.
         questions: what it may ask; any other question is a broken invariant.
         judges: whether what it returns is believed about route, identity and grant. Of any other plugin only `notes`
             are: it may deny, never turn a refusal into a grant.
     """
 
     runs: Runs = Runs.ALWAYS
-    credentials: bool = False
     questions: tuple[type[Question], ...] = ()
     judges: bool = False
 
@@ -91,7 +89,7 @@ THIRD_PARTY: Final = Terms()
 
 TERMS: Final[Mapping[str, Terms]] = {
     "bk-oauth2-protected-resource": Terms(judges=True),
-    "bk-oauth2-verify": Terms(runs=Runs.OAUTH2, credentials=True, questions=(Introspect,), judges=True),
+    "bk-oauth2-verify": Terms(runs=Runs.OAUTH2, questions=(Introspect,), judges=True),
     "bk-auth-validate": Terms(judges=True),
     "bk-oauth2-audience-validate": Terms(runs=Runs.OAUTH2, judges=True),
     "bk-oauth2-scope-validate": Terms(runs=Runs.OAUTH2, judges=True),
