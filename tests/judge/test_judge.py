@@ -83,7 +83,6 @@ async def test_could_not_tell_is_a_503_of_its_own() -> None:
         ("/billing/narrow/x", None, "narrow"),
         ("/billing/narrow/x", "billing", "billing"),  # Envoy has matched: nobody matches twice
         ("/nowhere", None, None),
-        ("/billing", "gone", None),
     ],
 )
 async def test_a_route_is_found_by_the_router_or_by_its_name(path: str, named: str | None, found: str | None) -> None:
@@ -96,6 +95,18 @@ async def test_a_route_is_found_by_the_router_or_by_its_name(path: str, named: s
         assert (decision.refusal.status, decision.refusal.headers, decision.refusal.text) == (404, (), None)
         assert decision.record is not None
         assert decision.walked is None
+
+
+async def test_a_route_that_envoy_names_and_nobody_knows_is_could_not_tell() -> None:
+    """Architecture, one router; conventions 3: a 404 would say that there is nothing, and Envoy has matched it."""
+    authority = Authority()
+    decision = await judge(authority).decide(facts(headers=BEARER), route="gone")
+    assert decision.verdict == Deny(Reason.GENERATION_UNKNOWN)
+    assert decision.refusal is not None
+    assert (decision.refusal.status, decision.refusal.headers) == (503, (("retry-after", "1"),))
+    assert decision.record is not None
+    assert (decision.record.reason, decision.record.route, decision.walked) == (Reason.GENERATION_UNKNOWN, None, None)
+    assert authority.asked == []
 
 
 @pytest.mark.parametrize("named", [None, "open"])

@@ -104,7 +104,6 @@ class DecisionApp:
         # First of all, before anything is awaited: a server may append trailers to its list.
         headers: Headers = tuple(scope["headers"])
         own = _own(headers)
-        key = own.get(_ROUTE, b"").decode("latin-1")
         facts = RequestFacts(
             door=Door.GATEWAY,
             reference=own[_REFERENCE].decode("latin-1") if _REFERENCE in own else str(uuid.uuid4()),
@@ -113,12 +112,12 @@ class DecisionApp:
             path=raw_path[len(CHECK) :].decode("latin-1"),
             headers=headers,
             peer=own.get(_PEER, b"").decode("latin-1"),
-            route=key,
         )
         if len(own) != len(_OWN):
             _log.error("a question that is not our Envoy's", reference=facts.reference)
             await self._deny(Deny(Reason.JUDGE_FAILED, note="not our Envoy's question"), facts, send)
             return
+        key = own[_ROUTE].decode("latin-1")
         named = parse_route_key(key)
         try:
             decision = None if named is None else await self._generations.decide(named[0], facts, named[1])

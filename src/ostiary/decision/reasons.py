@@ -27,14 +27,14 @@ class Reason(StrEnum):
     TARGET_NOT_CANONICAL = "target-not-canonical"
     POLICY_EMPTY = "policy-empty"
     TOKEN_FORMAT = "token-format"  # noqa: S105 - a name
-    TOKEN_INACTIVE = "token-inactive"  # noqa: S105
-    TOKEN_CLAIMS = "token-claims"  # noqa: S105
-    TOKEN_ISSUER = "token-issuer"  # noqa: S105
-    TOKEN_TYPE = "token-type"  # noqa: S105
-    TOKEN_BOUND = "token-bound"  # noqa: S105
-    TOKEN_EXPIRED = "token-expired"  # noqa: S105
-    TOKEN_NOT_YET_VALID = "token-not-yet-valid"  # noqa: S105
-    TOKEN_NO_EXPIRY = "token-no-expiry"  # noqa: S105
+    TOKEN_INACTIVE = "token-inactive"  # noqa: S105 - a name
+    TOKEN_CLAIMS = "token-claims"  # noqa: S105 - a name
+    TOKEN_ISSUER = "token-issuer"  # noqa: S105 - a name
+    TOKEN_TYPE = "token-type"  # noqa: S105 - a name
+    TOKEN_BOUND = "token-bound"  # noqa: S105 - a name
+    TOKEN_EXPIRED = "token-expired"  # noqa: S105 - a name
+    TOKEN_NOT_YET_VALID = "token-not-yet-valid"  # noqa: S105 - a name
+    TOKEN_NO_EXPIRY = "token-no-expiry"  # noqa: S105 - a name
     APP_REQUIRED = "app-required"
     USER_REQUIRED = "user-required"
     SCOPE_MISSING = "scope-missing"
@@ -186,7 +186,7 @@ CONSEQUENCES: Final[Mapping[Reason, Consequence]] = MappingProxyType(
             "authorization server unavailable", "Too many questions to the authority wait already."
         ),
         Reason.GENERATION_UNKNOWN: _unknown(
-            "service unavailable", "Envoy named a generation that this worker has not."
+            "service unavailable", "Envoy named a generation that this worker has not, or a route that it lacks."
         ),
         Reason.PLUGIN_FAILED: _unknown("service unavailable", "A plugin raised, or asked what it may not ask."),
         Reason.JUDGE_FAILED: _unknown("service unavailable", "The judge itself failed; its log has the cause."),

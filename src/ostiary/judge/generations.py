@@ -69,6 +69,7 @@ _VERBS: Final[dict[str, type[Message]]] = {
     "loaded": Loaded,
     "refused": Refused,
 }
+_MAX_DIGITS: Final = 18  # `int` raises beyond 4,300
 _NAMES: Final = {kind: verb for verb, kind in _VERBS.items()}
 
 
@@ -101,6 +102,7 @@ def route_key(generation: int, route: str) -> str:
 
 
 def parse_route_key(key: str) -> tuple[int, str] | None:
-    """Generation and route of a key; None when it has another form."""
+    """Generation and route of a key; None when it has another form. Total: no key makes it raise."""
     number, colon, route = key.partition(":")
-    return (int(number), route) if colon and route and number.isascii() and number.isdecimal() else None
+    is_number = len(number) <= _MAX_DIGITS and number.isascii() and number.isdecimal()
+    return (int(number), route) if is_number and colon and route else None

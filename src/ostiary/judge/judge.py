@@ -102,7 +102,7 @@ class Judge:
         conversation = _Conversation(self._asked, facts.reference, began + self._timeout_seconds, remember=remember)
         try:
             walked = None if found is None else await drive(self._walk(facts, found, now), conversation.ask)
-            verdict: Verdict = Deny(Reason.ROUTE_UNMATCHED) if walked is None else walked.verdict
+            verdict = _unmatched(route) if walked is None else walked.verdict
             refusal = _refuse(verdict, found, facts)
         except Exception as error:  # noqa: BLE001 - the one exit: whatever fails here, nothing is let through
             _log.error("judge failed", reference=facts.reference, error=type(error).__name__)
@@ -142,6 +142,11 @@ class Judge:
         credentials = parse_credentials(facts.headers)
         exchange = begin(facts, credentials, route, now)
         return walk(self._chains[route.name], exchange, credentials, self._clocks.monotonic)
+
+
+def _unmatched(route: str | None) -> Verdict:
+    """Our router found nothing; or Envoy found what we do not know, and what that is nobody can tell."""
+    return Deny(Reason.ROUTE_UNMATCHED if route is None else Reason.GENERATION_UNKNOWN)
 
 
 def _refuse(verdict: Verdict, route: Route | None, facts: RequestFacts) -> Refusal | None:
