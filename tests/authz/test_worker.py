@@ -165,7 +165,7 @@ async def test_two_generations_are_judged_by_side_by_side(
     await worker.load(1, billing)
     assert (await worker.check("2:stock", token)).status == 480
     assert await worker.load(2, file_of(authority.issuer, [STOCK])) == Loaded(number=2)
-    assert [(await worker.check(key, token)).status for key in ("1:billing", "2:stock", "2:billing")] == [200, 200, 404]
+    assert [(await worker.check(key, token)).status for key in ("1:billing", "2:stock", "2:billing")] == [200, 200, 480]
     assert (await worker.metadata.ask(WELL_KNOWN + "/stock")).status == 200
     assert (await worker.metadata.ask(WELL_KNOWN + "/billing")).status == 404
     worker.tell(Forget(number=1))
@@ -304,15 +304,27 @@ async def refuses(served: Served) -> bool:
     return False
 
 
-async def test_an_idle_one_ends_within_a_second(worker: Worker, billing: bytes) -> None:
-    """Ours: a supervisor gives a worker one second after its last word; Envoy's idle connections hold nobody up."""
-    await worker.load(1, billing)
-    reader, writer = await worker.decision.connect()
-    writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
-    await reader.readuntil(b"ok\n")
-    worker.tell(Drain())
-    assert await asyncio.wait_for(worker.process.wait(), 1.0) == 0
-    writer.close()
+async def test_an_idle_connection_is_not_waited_for(worker: Worker) -> None:
+    """Ours: a supervisor gives a worker a second after its last word, and Envoy keeps idle connections for a minute.
+
+    It is closed while another request is still judged: nobody waited for it.
+    """
+    async with slow_authority() as (slow, url):
+        await worker.load(1, file_of(url, [{**BILLING, "authorization_server": "away"}], away=url))
+        reader, writer = await worker.decision.connect()
+        try:
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            await asyncio.wait_for(reader.readuntil(b"ok\n"), SECONDS)
+            checking = asyncio.create_task(worker.check("1:billing", "token"))
+            await asyncio.wait_for(slow.was_asked.wait(), SECONDS)
+            worker.tell(Drain())
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b""
+            assert not checking.done()
+        finally:
+            slow.may_answer.set()
+            writer.close()
+        assert (await checking).status == 200
+    assert await worker.ended() == 0
 
 
 async def test_a_log_that_nobody_reads_holds_nothing_up(
