@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from tests.authorities.peer import (
     ACTIVE,
+    DEADLINE,
     NOW,
     SECRET,
     TOKEN,
@@ -28,8 +29,10 @@ from tests.authorities.peer import (
 from tests.waiting import until
 
 from ostiary.authorities import CacheOutcome, TokenCache, UnknownAuthorityError
+from ostiary.authorities.wire import MAX_CONNECTIONS
 from ostiary.oauth.credentials import RawToken
 from ostiary.oauth.introspection import Active, Cause, Inactive, Unavailable
+from ostiary.plugins.questions import Introspect
 
 if TYPE_CHECKING:
     from ostiary.oauth.json import JsonValue
@@ -187,6 +190,42 @@ async def test_the_failure_of_a_shared_question_is_everybodys() -> None:
         assert len(peer.posts) == 1
         await corp.ask()
         assert len(peer.posts) == 2
+
+
+@pytest.mark.parametrize("has_time", [True, False])
+async def test_who_joined_a_question_waits_until_its_own_deadline(*, has_time: bool) -> None:
+    """Ours: the first one's haste is not the others'. Asked once more, and by one of them for all."""
+    released = asyncio.Event()
+
+    async def waits(request: Request, writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+        await sends(says(ACTIVE))(request, writer)
+
+    async with listening(waits) as peer, opened({"corp": rfc7662(peer.url, timeout="30s")}) as corp:
+        busy = [asyncio.create_task(corp.ask(f"token-{number}")) for number in range(MAX_CONNECTIONS)]
+        await until(lambda: len(peer.posts) == MAX_CONNECTIONS)
+        question = Introspect(authority="corp", token=RawToken(TOKEN))
+        hasty = asyncio.create_task(corp.authorities.ask(question, reference="r", deadline=0.05))
+        joined = [asyncio.create_task(corp.ask()) for _ in range(2)]
+        await asyncio.sleep(0)  # each has taken its first step: the second and the third have joined the first
+        assert [event for _, event in corp.seen.events].count(CacheOutcome.COALESCED) == 2
+        if not has_time:
+            corp.hands.move(DEADLINE)
+        assert isinstance((await hasty).fact, Unavailable)
+        if has_time:
+            await until(lambda: corp.authorities.health()[0].waiting == 1)
+        released.set()
+        told = await asyncio.gather(*joined)
+        await asyncio.gather(*busy)
+    if has_time:
+        assert all(isinstance(each.fact, Active) for each in told)
+        assert sorted(each.cache for each in told) == [CacheOutcome.COALESCED, CacheOutcome.MISS]
+        assert len(peer.posts) == MAX_CONNECTIONS + 1
+    else:
+        assert {each.fact for each in told} == {
+            Unavailable(cause=Cause.OVERLOADED, note="its turn did not come in time")
+        }
+        assert len(peer.posts) == MAX_CONNECTIONS
 
 
 async def test_who_asked_first_may_go_away() -> None:

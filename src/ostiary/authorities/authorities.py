@@ -139,12 +139,19 @@ class Authorities:
             UnknownAuthorityError: see there.
         """
         place = self._find(question.authority)
+        told = await self._ask(place, question.token, reference=reference, deadline=deadline, remember=remember)
+        if told.cache is CacheOutcome.COALESCED and _lost_its_turn(told.fact) and self._clocks.monotonic() < deadline:
+            # A question waits for its turn as long as whoever asked it first can; who joined later has time left.
+            told = await self._ask(place, question.token, reference=reference, deadline=deadline, remember=remember)
+        return told
+
+    async def _ask(self, place: _Place, token: RawToken, *, reference: str, deadline: float, remember: bool) -> Told:
         began = self._clocks.monotonic()
         key: object = object()
         outcome = CacheOutcome.NONE
         flight = None
         if remember:
-            token_key = place.keys.of(question.token)
+            token_key = place.keys.of(token)
             recalled = self._recall(place, token_key)
             if recalled is not None:
                 return recalled
@@ -154,7 +161,7 @@ class Authorities:
             outcome = CacheOutcome.MISS if flight is None else CacheOutcome.COALESCED
             self._observer.cache_event(place.authority.name, outcome)
         if flight is None:
-            fly = partial(self._fly, place, question.token, reference=reference, deadline=deadline, remember=remember)
+            fly = partial(self._fly, place, token, reference=reference, deadline=deadline, remember=remember)
             flight = self._flights.start(key, fly)
         try:
             landed = await wait_for(flight, seconds=deadline - self._clocks.monotonic())
@@ -213,6 +220,10 @@ class Authorities:
     def _out_of_time(self, outcome: CacheOutcome, began: float) -> Told:
         fact = Unavailable(cause=Cause.TIMEOUT, note="the time for this decision ran out")
         return Told(fact=fact, cache=outcome, authority_seconds=self._clocks.monotonic() - began)
+
+
+def _lost_its_turn(fact: IntrospectionFact) -> bool:
+    return isinstance(fact, Unavailable) and fact.cause is Cause.OVERLOADED
 
 
 def _fingerprint(name: str, settings: AnyServerSettings, secret: Secret, *, allow_development_issuer: bool) -> bytes:
