@@ -158,6 +158,15 @@ async def test_the_two_sockets_answer_to_nothing_of_each_other(worker: Worker, b
     assert (await worker.decision.ask(WELL_KNOWN + "/billing")).status == 404
 
 
+async def test_a_generation_is_said_to_be_loaded_though_another_is_to_be_forgotten(
+    worker: Worker, billing: bytes
+) -> None:
+    """Ours: what comes 30 s after a reload may come in the middle of another."""
+    assert await worker.load(1, billing) == Loaded(number=1)
+    worker.tell(worker.order(2, billing), Forget(number=1))
+    assert await worker.hear() == Loaded(number=2)
+
+
 async def test_two_generations_are_judged_by_side_by_side(
     worker: Worker, authority: DevelopmentServer, billing: bytes, token: str
 ) -> None:

@@ -136,9 +136,7 @@ class _Worker:
                 task = asyncio.create_task(self._generations.forget(order.number))
                 self._forgetting.add(task)
                 task.add_done_callback(self._forgetting.discard)
-                continue
-            refused = await self._try(order)
-            if refused is not None:
+            elif (refused := await self._try(order)) is not None:
                 writer.write(to_line(refused))
             # One that is started again hears of both living generations at once: it answers for both, or not yet.
             if self._unsaid and self._orders.empty():
