@@ -1,13 +1,28 @@
-"""Access lines and their reasons, without an Envoy."""
+"""Access lines, their reasons, and the records that are made of them; without an Envoy."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.waiting import until
 
+from ostiary.config import load_bytes
+from ostiary.decision.facts import Door
 from ostiary.decision.reasons import Reason
+from ostiary.decision.verdict import VerdictLabel
+from ostiary.diagnostics.decision_log import read_decision
+from ostiary.diagnostics.metrics import Metrics
+from ostiary.diagnostics.outlet import SOCKET_NAME
+from ostiary.diagnostics.record import DecisionRecord, RecordSource
+from ostiary.diagnostics.settings import DECISION_LOG, decision_log_url
+from ostiary.diagnostics.sink import RecordSink
 from ostiary.gateway import EdgeLine, is_recorded, parse_edge_line, reason_of
+from ostiary.gateway.records import Records
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MEMBERS = {
     "time": "2026-11-03T10:00:00.000Z",
@@ -110,3 +125,43 @@ def test_what_is_no_access_line_is_none(text: bytes) -> None:
 def test_a_record_is_made_of_refusals_that_somebody_may_ask_for(members: dict[str, object], *, recorded: bool) -> None:
     """operator.md, decision record: status >= 400, none for `downstream_*` or status 0."""
     assert is_recorded(line(**members)) is recorded
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("worker_records", [True, False])
+async def test_a_denial_of_the_judge_is_recorded_and_counted_once(tmp_path: Path, *, worker_records: bool) -> None:
+    """operator.md, decision record: Envoy writes a line for what the worker has recorded and counted already.
+
+    Where the worker's record never came, Envoy's line is all that there is, and it is kept.
+    """
+    configuration = load_bytes(b"version: 1\ndata_dir: .\n", [DECISION_LOG], {}, origin=tmp_path / "ostiary.yaml")
+    metrics, recalled = Metrics(), list[str]()
+    records = Records(configuration, metrics, recalled.append)
+    await until((tmp_path / SOCKET_NAME).exists)
+    # Not yet too old to be kept, whenever this runs.
+    denial = line(status=401, details="ext_authz_denied", route="1:billing", time="2999-11-03T10:00:00.000Z")
+    assert denial.reference is not None
+    if worker_records:
+        judged = DecisionRecord(
+            reference=denial.reference,
+            time=32_500_000_000.0,
+            door=Door.GATEWAY,
+            method="GET",
+            path="/zzz",
+            verdict=VerdictLabel.DENY,
+            status=401,
+            reason=Reason.TOKEN_INACTIVE,
+        )
+        worker = RecordSink(data_dir=configuration.data_dir, settings=configuration.require(DECISION_LOG))
+        worker.send(judged)
+        worker.close()
+    records.edge(denial)
+    await records.aclose()
+    found = read_decision(decision_log_url(configuration), denial.reference)
+    assert isinstance(found, DecisionRecord)
+    expected = (
+        (RecordSource.JUDGE, Reason.TOKEN_INACTIVE) if worker_records else (RecordSource.EDGE, Reason.EDGE_DECISION)
+    )
+    assert (found.source, found.reason, found.status) == (*expected, 401)
+    assert b"ostiary_decisions_total{" not in metrics.exposition()  # the worker counts what it judges
+    assert recalled == []
