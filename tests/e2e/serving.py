@@ -108,10 +108,10 @@ def write(folder: Path, members: Mapping[str, JsonValue]) -> Path:
 
 
 @contextmanager
-def serving(file: Path, environ: Mapping[str, str]) -> Iterator[Served]:
-    """Serve a file of `write` while the block runs, at the most talkative level."""
+def serving(file: Path, environ: Mapping[str, str], *, level: str = "debug") -> Iterator[Served]:
+    """Serve a file of `write` while the block runs, at the most talkative level unless another is named."""
     members = json.loads(file.read_bytes())
-    command = [sys.executable, "-m", "ostiary", "serve", "-c", str(file), "--log-level", "debug"]
+    command = [sys.executable, "-m", "ostiary", "serve", "-c", str(file), "--log-level", level]
     process = subprocess.Popen(  # noqa: S603 - ours
         command, env={**os.environ, **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -228,6 +228,7 @@ class Gateway:
         """Refuse new connections, and wait for what is being answered."""
         await self._admin.drain_listeners()
         idle = 0
+        active = "0"
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while idle < _IDLE_READINGS:
@@ -235,7 +236,7 @@ class Gateway:
                     idle = idle + 1 if active == "0" else 0
                     await asyncio.sleep(2 * _POLL_SECONDS)
         except TimeoutError:
-            self._log("warning", "requests were still running when the gateway had to end")
+            self._log("warning", "requests were still running when the gateway had to end", cut=int(active))
 
     @property
     def _copies(self) -> Path:
