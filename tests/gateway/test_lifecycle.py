@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,20 @@ from ostiary.gateway import Plan
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+    from collections.abc import AsyncIterator, Iterator
 
     from tests.gateway.doubles import Running, Upstream
 
 pytestmark = pytest.mark.anyio
 
 SERVE = str(Path(__file__).with_name("serve_double.py"))
+
+
+@pytest.fixture(autouse=True)
+def _holds_events_back(upstream: Upstream) -> Iterator[None]:
+    """What one test lets go on, the next holds back again."""
+    yield
+    upstream.go_on.clear()
 
 
 async def test_without_a_worker_requests_are_refused_until_it_is_back(tmp_path: Path, upstream: Upstream) -> None:
@@ -107,65 +116,75 @@ async def test_leaving_waits_for_what_is_being_answered(tmp_path: Path, upstream
         upstream.go_on.set()
         assert (await streaming).body == b"first-last"
         await asyncio.wait_for(leaving, SECONDS)
-    upstream.go_on.clear()
 
 
-async def serve(tmp_path: Path, upstream: Upstream) -> tuple[Process, int, list[int]]:
-    """`run` in a process of its own: the process, its port, the pids of its children."""
+@asynccontextmanager
+async def begun(tmp_path: Path, upstream: Upstream) -> AsyncIterator[tuple[Process, int]]:
+    """`run` in a process of its own, and its port. It does not outlive the block, nor its children it."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable, SERVE, str(tmp_path / "var"), str(port), str(upstream.port), stdout=asyncio.subprocess.PIPE
     )
-    assert process.stdout is not None
-    line = (await asyncio.wait_for(process.stdout.readline(), SECONDS)).split()
-    assert line[:1] == [b"ready"], line
-    return process, port, [int(pid) for pid in line[1:]]
+    try:
+        yield process, port
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, upstream: Upstream) -> AsyncIterator[tuple[Process, int, list[int]]]:
+    """The same, once it serves; and the pids of its children."""
+    async with begun(tmp_path, upstream) as (process, port):
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), SECONDS)).split()
+        assert line[:1] == [b"ready"], line
+        yield process, port, [int(pid) for pid in line[1:]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_drains_and_ends_with_zero(tmp_path: Path, upstream: Upstream, number: signal.Signals) -> None:
     """configuration.md, serve: ends within 15 s with exit 0, a stream that ends in time ends whole."""
-    process, port, children = await serve(tmp_path, upstream)
     raw = b"GET /api/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nConnection: close\r\n\r\n"
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(raw)
-    assert (await asyncio.wait_for(reader.readuntil(b"first"), SECONDS)).startswith(b"HTTP/1.1 200")
-    process.send_signal(number)
-    await until(lambda: refuses_connections(port))
-    upstream.go_on.set()
-    assert await asyncio.wait_for(reader.read(), SECONDS) == b"-last"
-    writer.close()
-    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
-    assert not [pid for pid in children if is_running(pid)]
-    upstream.go_on.clear()
+    async with serving(tmp_path, upstream) as (process, port, children):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(raw)
+            assert (await asyncio.wait_for(reader.readuntil(b"first"), SECONDS)).startswith(b"HTTP/1.1 200")
+            process.send_signal(number)
+            await until(lambda: refuses_connections(port))
+            upstream.go_on.set()
+            assert await asyncio.wait_for(reader.read(), SECONDS) == b"-last"
+        finally:
+            writer.close()
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+        assert not [pid for pid in children if is_running(pid)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
 async def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path, upstream: Upstream) -> None:
     """Architecture: Envoy dies with its supervisor, and so does a worker."""
-    process, port, children = await serve(tmp_path, upstream)
-    process.kill()
-    await process.wait()
-    await until(lambda: not any(is_running(pid) for pid in children))
-    process, port, _ = await serve(tmp_path, upstream)  # its lock is gone as well
-    answer = await exchange(port, b"GET /open HTTP/1.1\r\nHost: h\r\n\r\n")
-    assert answer is not None
-    assert answer.status == 200
-    process.terminate()
-    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+    async with serving(tmp_path, upstream) as (process, _, children):
+        process.kill()
+        await process.wait()
+        await until(lambda: not any(is_running(pid) for pid in children))
+    async with serving(tmp_path, upstream) as (process, port, _):  # its lock is gone as well
+        answer = await exchange(port, b"GET /open HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert answer is not None
+        assert answer.status == 200
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
 
 
 async def test_a_start_that_is_refused_ends_with_two(tmp_path: Path, upstream: Upstream) -> None:
     """configuration.md: exit code 2."""
-    process, _, _ = await serve(tmp_path, upstream)
-    second = await asyncio.create_subprocess_exec(
-        *(sys.executable, SERVE, str(tmp_path / "var"), str(free_port()), str(upstream.port)),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    said, _ = await asyncio.wait_for(second.communicate(), SECONDS)
-    assert (second.returncode, b"already running" in said) == (2, True)
-    process.terminate()
-    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+    async with serving(tmp_path, upstream) as (process, _, _):
+        async with begun(tmp_path, upstream) as (second, _):
+            said, _ = await asyncio.wait_for(second.communicate(), SECONDS)
+            assert (second.returncode, b"already running" in said) == (2, True)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
 
 
 async def seen_alive(started: Running) -> None:
