@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.gateway.doubles import route, running
 
-from ostiary.gateway import NotReloaded, Reloaded
+from ostiary.gateway import NotReloaded, Reloaded, discovery
+from ostiary.gateway.admin import RDS_REFUSED, RDS_VERSION, Admin
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,27 @@ async def test_a_generation_that_worker_or_envoy_refuse_changes_nothing(
         # The next number is another one: two configurations never share it.
         assert await started.gateway.reload(b"three", started.plan) == Reloaded(generation=3)
         assert (await started.ask("/api")).echo().judged().all("x-ostiary-route") == ["3:api"]
+
+
+async def test_what_a_running_envoy_refuses_is_taken_back(tmp_path: Path, upstream: Upstream) -> None:
+    """configuration.md: an invalid file changes nothing; here without validation, which refuses it before Envoy can.
+
+    A file that Envoy refused never shows its version: that alone tells whether it was taken.
+    """
+    api, broken = route("api", "/api", upstream.port), route("new", "/new/", upstream.port)
+    async with running(tmp_path, (api,)) as started:
+        plan, admin = started.plan, Admin(started.plan.admin_socket)
+        files = {name: (plan.envoy_dir / name).read_bytes() for name in ("cds.yaml", "rds.yaml", "lds.yaml")}
+        refusals = await admin.stats(*RDS_REFUSED)
+        assert await discovery.replace((1, plan), (2, replace(plan, routes=(api, broken))), admin) is not None
+        assert await admin.stats(*RDS_REFUSED) != refusals
+        assert await admin.stats(RDS_VERSION) == {RDS_VERSION: "1"}
+        assert {name: (plan.envoy_dir / name).read_bytes() for name in files} == files
+        assert (await started.ask("/api")).echo().judged().all("x-ostiary-route") == ["1:api"]
+        # Nothing of it stands in the way of the next.
+        fine = replace(plan, routes=(api, route("new", "/new", upstream.port)))
+        assert await discovery.replace((1, plan), (3, fine), admin) is None
+        assert (await started.ask("/new")).echo().judged().all("x-ostiary-route") == ["3:new"]
 
 
 async def test_what_a_reload_cannot_do_is_said(tmp_path: Path, upstream: Upstream) -> None:
