@@ -19,6 +19,7 @@ from ostiary.config import (
     Section,
     Settings,
     is_loopback_literal,
+    parse_authority,
     refuse_insecure_http,
 )
 
@@ -122,6 +123,11 @@ def test_an_absolute_url_stays_as_it_is_written(loaded: Loading, text: str) -> N
         "HTTPS://op",
         " https://op",
         "https://-",
+        "https://a..b",
+        "https://a-",
+        "https://127.1",
+        "https://1.2.3.4.5",
+        "https://[v1.x]",
     ],
 )
 def test_anything_else_is_no_url(problems: Refusing, text: str) -> None:
@@ -185,3 +191,52 @@ def test_anything_else_is_no_network(problems: Refusing, text: str) -> None:
     """Ours: a network with bits behind its prefix is a typing error one way or the other."""
     (problem,) = problems(f"doors: {{network: {text}}}", DOORS)
     assert problem.what == "`doors.network` must be an IP network such as `192.0.2.0/24`"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Api.example.com", ("api.example.com", None)),
+        ("api.example.com.:443", ("api.example.com.", 443)),
+        ("my_service:9001", ("my_service", 9001)),
+        ("10.0.0.1:65535", ("10.0.0.1", 65535)),
+        ("[2001:DB8::1]:80", ("2001:db8::1", 80)),
+        ("[::1]", ("::1", None)),
+        ("a" * 63 + ".b", ("a" * 63 + ".b", None)),
+    ],
+)
+def test_an_authority_is_a_host_and_perhaps_a_port(text: str, found: tuple[str, int | None]) -> None:
+    """RFC 3986 §3.2, without user information."""
+    assert parse_authority(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":80",
+        "a:",
+        "a:0",
+        "a:65536",
+        "a:99999",
+        "x:+1",
+        "exa mple",
+        "%zz",
+        '"a"',
+        "*",
+        "[v1.x]",
+        "[127.0.0.1]",
+        "::1",
+        "u@h",
+        "1.2.3",
+        "0x7f.1",
+        "256.0.0.1",
+        "a" * 64,
+        ".".join(["a" * 63] * 4),
+        "ä",
+        "a\n",
+    ],
+)
+def test_anything_else_is_no_authority(text: str) -> None:
+    """Ours: what cannot be reached is said by `check`, not by a request."""
+    assert parse_authority(text) is None

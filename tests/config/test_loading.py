@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -371,3 +372,58 @@ def test_secrets_of_another_process_are_not_looked_for() -> None:
         load_bytes(json.dumps(servers).encode(), [section], {}, origin=Path("/o.yaml"))
     found = load_bytes(json.dumps(servers).encode(), [section], {}, origin=Path("/o.yaml"), unresolved=["servers"])
     assert (found.find(section) is not None, dict(found.secrets)) == (True, {})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "servers: {corp: {kind: rfc7662, issuer: https://op, client_secret:hunter2}}",
+        "servers: {corp: {kind: rfc7662, issuer: https://op, client_secret hunter2}}",
+        "servers: {corp: {kind: rfc7662, issuer: https://op, hunter2}}",
+        "servers: {client_secret:hunter2}",
+        "servers:\n  corp:\n    client_secret:hunter2: 1",
+        "servers:\n  corp: {kind: rfc7662, issuer: https://op, hunter2: *x}",
+        "servers:\n  corp: {kind: rfc7662, issuer: https://op, hunter2: {x: 1, x: 2}}",
+        "hunter2: *x",
+        "client_secret:hunter2:",
+        "client_secret hunter2: {x: &x 1}",
+    ],
+)
+def test_what_stands_where_a_key_should_is_told_by_its_place(problems: Refusing, line: str) -> None:
+    """Configuration contract: messages name the key, never the value."""
+    found = problems(f"{line}\n", *SECTIONS)
+    assert found
+    assert all(problem.where and problem.hint for problem in found)
+    assert "hunter2" not in "".join(f"{problem} {problem.key}" for problem in found)
+
+
+def test_an_unknown_key_is_told_where_it_stands_whether_it_is_named_or_not(problems: Refusing) -> None:
+    """Configuration contract: what, where, hint."""
+    assert told(problems("cache:\n  rowz: 1\n  rows2: 1\nhunter2: 1\n", *SECTIONS)) == [
+        "3:3 `cache.rowz` is not a known key",
+        "4:3 `cache` has a key that is not known",
+        "5:1 the file has a key that is not known",
+    ]
+
+
+def test_a_section_that_no_file_does_without_is_missing_at_the_top_beside_all_else(loaded: Loading) -> None:
+    """Configuration contract: all errors in one run; a missing key points at its parent."""
+    needed = Section(name="needed", model=Cache, required="Write it.")
+    with pytest.raises(ConfigurationError) as caught:
+        loaded("cache: {rows: x}", needed, CACHE)
+    first, second = caught.value.problems
+    assert (first.key, first.what, first.hint) == ("needed", "`needed` is missing", "Write it.")
+    assert (str(first.where).rpartition(":")[0][-2:], second.key) == (":1", "cache.rows")
+    assert loaded("needed: {}", needed).require(needed).rows == 5
+    with pytest.raises(ConfigurationError, match=r"`needed` must be a mapping"):
+        loaded("needed: null", needed)
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    """Ours: nobody writes into it, and reading it would wait for ever."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(ConfigurationError, match="cannot be read: not a regular file"):
+        load(path, (), {})
+    with pytest.raises(ConfigurationError, match="cannot be read: not a regular file"):
+        load(Path("/dev/zero"), (), {})

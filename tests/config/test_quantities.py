@@ -110,6 +110,13 @@ def test_a_refused_quantity_says_how_to_write_it(problems: Refusing) -> None:
     assert found[0].hint == "A whole number with its unit: ms, s, m, h or d."
 
 
+@pytest.mark.parametrize("text", ["0s", "0ms", "0d", "3651d", "999999999d"])
+def test_a_limit_is_lifted_by_its_word_alone(problems: Refusing, text: str) -> None:
+    """Configuration contract: `none` lifts it; a zero would have done so silently, and Envoy takes no such ages."""
+    (problem,) = problems(f"limits: {{lifted: {text}}}", LIMITS)
+    assert problem.what == "`limits.lifted` must be from `1ms` to `3650d` or `none`"
+
+
 def test_a_bound_that_is_no_quantity_is_a_mistake_of_the_model() -> None:
     """Ours."""
     with pytest.raises(ValueError, match="neither a duration nor a size"):

@@ -140,6 +140,13 @@ def test_defaults_are_shown_as_the_file_writes_them() -> None:
     assert "default" not in SCHEMA["properties"]["gate"]
 
 
+def test_a_section_that_no_file_does_without_is_required() -> None:
+    """Ours: an editor says it as well."""
+    needed = Section(name="needed", model=Gate, required="Write it.")
+    assert schema([needed])["required"] == ["version", "needed"]
+    assert SCHEMA["required"] == ["version"]
+
+
 WRITTEN: st.SearchStrategy[object] = st.sampled_from(
     [None, 1, "1", "1s", "1KiB", "none", "all", "127.0.0.1:80", [], ["a"], {}, "x"]
 )

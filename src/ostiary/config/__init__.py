@@ -13,6 +13,7 @@ from ostiary.config.addresses import (
     Network,
     OriginUrl,
     is_loopback_literal,
+    parse_authority,
     refuse_insecure_http,
 )
 from ostiary.config.document import Positions
@@ -84,6 +85,7 @@ __all__ = [
     "later",
     "load",
     "load_bytes",
+    "parse_authority",
     "read_file",
     "refuse_insecure_http",
     "refused",

@@ -25,7 +25,10 @@ _LOOPBACK_V6 = ipaddress.IPv6Address("::1")
 # RFC 3986 §2: what a URI is written with. `urlsplit` would silently drop line breaks and tabs.
 _URI = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 # A host without percent-encoding and without user information, and a port.
-_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::[0-9]{1,5})?")
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
+# RFC 1123 §2.1, and the underscore, which names of containers have.
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+_LONGEST_NAME = 253
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})")
 
 
@@ -40,20 +43,47 @@ class ListenAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def parse_authority(text: str) -> tuple[str, int | None] | None:
+    """Host in lower case, IPv6 without brackets, and port, of `host` or `host:port`; None for anything else.
+
+    A host whose last label is a number is an IPv4 address or nothing (WHATWG URL, "ends in a number"): whoever
+    resolves `127.1` or `1.2.3.4.5` as a name, or as an address, finds something else.
+    """
+    match = _AUTHORITY.fullmatch(text)
+    if match is None:
+        return None
+    port = None if match[3] is None else int(match[3])
+    if port is not None and not 0 < port <= HIGHEST_PORT:
+        return None
+    host = (match[1] or match[2]).lower()
+    is_host = _is_address(host, 6) if match[1] else _is_name(host)
+    return (host, port) if is_host else None
+
+
+def _is_name(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    if labels[-1].isdigit():
+        return _is_address(host, 4)
+    return len(host) <= _LONGEST_NAME and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _is_address(host: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == version
+    except ValueError:
+        return False
+
+
 def _parts(text: str) -> SplitResult | None:
     """The parts of an absolute http or https URL with a host, without user information and fragment; None otherwise."""
     try:
         parts = urlsplit(text)
-        port = parts.port
-        if parts.netloc.startswith("["):
-            ipaddress.IPv6Address(parts.hostname or "")
     except ValueError:
         return None
     fits = (
         _URI.fullmatch(text) is not None
         and text.startswith(("http://", "https://"))
-        and _AUTHORITY.fullmatch(parts.netloc) is not None
-        and port != 0
+        and parse_authority(parts.netloc) is not None
         and "#" not in text
     )
     return parts if fits else None

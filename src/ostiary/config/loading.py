@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, RootModel, ValidationError
 
 from ostiary.config.document import MAXIMUM_BYTES, Document, Value, read
-from ostiary.config.problems import ConfigurationError, KeyPath, Problem, dotted, sentence
+from ostiary.config.files import read_regular
+from ostiary.config.problems import ConfigurationError, KeyPath, Problem, dotted, sentence, tell_unknown
 from ostiary.config.secrets import Secret, SecretReference, Unresolved, resolve
 from ostiary.config.section import AnySection, Configuration
 from ostiary.config.settings import LATER_HINT, NOT_IN_THIS_VERSION, Settings, expected
@@ -68,19 +69,13 @@ def read_file(path: Path) -> bytes:
     """The bytes of a file, for `load_bytes`; of one that is too large a byte more than may be.
 
     Raises:
-        ConfigurationError: it cannot be read.
+        ConfigurationError: it cannot be read, or is no regular file but a pipe, perhaps.
     """
-    failure = None
-    data = b""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAXIMUM_BYTES + 1)
+        return read_regular(path, MAXIMUM_BYTES + 1)
     except OSError as error:
-        failure = os.strerror(error.errno) if error.errno else "it cannot be read"
-    if failure:
-        what = f"the file {path} cannot be read: {failure.lower()}"
-        raise ConfigurationError([Problem(where=None, key="", what=what, hint="Name another file with `-c FILE`.")])
-    return data
+        what = f"the file {path} cannot be read: {(error.strerror or 'nobody says why').lower()}"
+    raise ConfigurationError([Problem(where=None, key="", what=what, hint="Name another file with `-c FILE`.")])
 
 
 def load_bytes(
@@ -133,6 +128,9 @@ class _Run:
                     valid[name] = found
         resolved = [settings for settings in valid.items() if settings[0] not in self.unresolved]
         secrets = {path: secret for name, settings in resolved for path, secret in self.secrets(settings, (name,))}
+        for section in sections:
+            if section.required is not None and section.name not in value:
+                self.add((section.name,), "is missing", section.required)
         configuration = Configuration(
             path=self.origin,
             version=VERSION,
@@ -150,14 +148,23 @@ class _Run:
         return configuration
 
     def add(
-        self, path: KeyPath, what: str, hint: str, failure_class: str | None = None, *, at_key: bool = False
+        self,
+        path: KeyPath,
+        what: str,
+        hint: str,
+        failure_class: str | None = None,
+        *,
+        at_key: bool = False,
+        named: KeyPath | None = None,
     ) -> None:
+        """Note a problem at `path`; the message names it, or only as much of it as `named` is."""
+        named = path if named is None else named
         place = self.document.positions.nearest(path)
         # A missing key points at its parent: at the parent's key, so that an editor shows the name.
         absent = path not in self.document.positions.places
         where = place.key if at_key or absent else place.value
         self.problems.append(
-            Problem(where=where, key=dotted(path), what=sentence(path, what), hint=hint, failure_class=failure_class)
+            Problem(where=where, key=dotted(named), what=sentence(named, what), hint=hint, failure_class=failure_class)
         )
 
     def unknown_keys(self, names: Iterable[str], later: frozenset[str]) -> None:
@@ -166,14 +173,22 @@ class _Run:
             if key in later:
                 self.add((key,), NOT_IN_THIS_VERSION, LATER_HINT, at_key=True)
             elif key not in known:
-                self.add((key,), "is not a known key", nearest_key(key, known), at_key=True)
+                named, what = tell_unknown((key,))
+                self.add((key,), what, nearest_key(key, known), at_key=True, named=named)
 
     def refusals(self, models: Mapping[str, type[BaseModel]]) -> None:
-        """What the reader refused, named no further than where a secret reference begins."""
+        """What the reader refused, named no further than it is known, nor than where a secret reference begins."""
+        shapes: dict[str, Shape] = {}
         for each in self.document.refused:
-            path = each.path
-            if path and path[0] in models:
-                path = (path[0], *Shape(models[str(path[0])]).up_to_secret(path[1:]))
+            path: KeyPath = ()
+            if each.path:
+                name = str(each.path[0])
+                model = models.get(name)
+                if model is not None:
+                    shape = shapes.setdefault(name, Shape(model))
+                    path = (name, *shape.known(each.path[1:]))
+                elif name in Frame.model_fields:
+                    path = (name,)
             self.problems.append(
                 Problem(where=each.where, key=dotted(path), what=sentence(path, each.what), hint=each.hint)
             )
@@ -192,7 +207,8 @@ class _Run:
         for fault in found:
             path = (*at, *fault.path)
             if not any(path[:depth] in self.document.lost for depth in range(1, len(path) + 1)):
-                self.add(path, fault.what, fault.hint, fault.failure_class, at_key=fault.at_key)
+                named = (*at, *fault.named)
+                self.add(path, fault.what, fault.hint, fault.failure_class, at_key=fault.at_key, named=named)
         return None
 
     def data_dir(self, frame: Frame | None) -> Path:

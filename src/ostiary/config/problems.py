@@ -6,7 +6,6 @@ look. Every `what` is a sentence that begins with the key: a check writes only h
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +16,14 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 """The way from the top of the file to a value: keys of mappings, indices of lists."""
 
+# A key, or a name that a person has chosen. Of anything else that stands where a key should the place is told alone:
+# where the blank is forgotten (`client_secret:hunter2`), key and secret are one word.
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SHOWN_KEY_CHARACTERS = 64
+_DOTTED_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HIDDEN = "?"
+# No key of the file has a digit, and none is longer.
+_LIKE_A_KEY = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)*")
+_LONGEST_KEY = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -77,11 +82,18 @@ def _order(problem: Problem) -> tuple[int, int, str, str]:
 
 
 def key_text(key: str) -> str:
-    """A key as a message shows it: unusual ones quoted and cut, so that no terminal obeys them."""
+    """A key as a message shows it: what is neither a key nor a name is not shown."""
     if _PLAIN_KEY.fullmatch(key):
         return key
-    cut = key if len(key) <= _SHOWN_KEY_CHARACTERS else key[:_SHOWN_KEY_CHARACTERS] + "…"
-    return json.dumps(cut)
+    return f'"{key}"' if _DOTTED_NAME.fullmatch(key) else _HIDDEN
+
+
+def tell_unknown(path: KeyPath) -> tuple[KeyPath, str]:
+    """Of a key that is not known: the path to name, and what to say of it. What may be a secret is not named."""
+    key = str(path[-1])
+    if len(key) <= _LONGEST_KEY and _LIKE_A_KEY.fullmatch(key):
+        return path, "is not a known key"
+    return path[:-1], "has a key that is not known"
 
 
 def sentence(path: KeyPath, what: str) -> str:

@@ -76,12 +76,6 @@ Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": 
 Size = Annotated[int, BeforeValidator(_size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
 """Bytes. In the file a number without a unit is refused; code that makes a model by hand writes numbers."""
 
-LiftableDuration = Duration | Literal["none"]
-"""Seconds, or `none`: there is no limit. (Null, where a field allows it, inherits.)"""
-
-LiftableSize = Size | Literal["none"]
-"""Bytes, or `none`: there is no limit. (Null, where a field allows it, inherits.)"""
-
 
 def within(lowest: str, highest: str | None = None) -> AfterValidator:
     """Demand a duration or size between two bounds, both included: `"1ms", "60s"`, in `Annotated` behind the type.
@@ -106,3 +100,10 @@ def _bound(text: str) -> float:
     if seconds is None and size is None:
         raise ValueError(f"{text!r} is neither a duration nor a size")
     return seconds if seconds is not None else float(size or 0)
+
+
+LiftableDuration = Annotated[Duration, within("1ms", "3650d")] | Literal["none"]
+"""Seconds, or `none`: there is no limit. (Null, where a field allows it, inherits.) Never zero: some read it so."""
+
+LiftableSize = Size | Literal["none"]
+"""Bytes, or `none`: there is no limit. (Null, where a field allows it, inherits.)"""

@@ -28,11 +28,13 @@ _WRITTEN: dict[str, Callable[[Any], str]] = {
 
 def schema(sections: Iterable[AnySection]) -> dict[str, Any]:
     """What the file may hold, as far as a schema can say it: what it accepts may still fail a section's check."""
+    sections = tuple(sections)
     fields: dict[str, Any] = {section.name: (section.model, None) for section in sections}
     whole = create_model("File", __base__=Frame, **fields).model_json_schema()
     for name in fields:
         # A section that is not there has no value, which null would claim.
         del whole["properties"][name]["default"]
+    whole["required"] += [section.name for section in sections if section.required is not None]
     _write_defaults(whole)
     return {"$schema": DIALECT, **whole, "title": TITLE, "description": TITLE}
 

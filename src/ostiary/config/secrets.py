@@ -6,15 +6,13 @@ variable's name, because a secret may have been written there.
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ostiary.config.files import read_regular
 from ostiary.config.settings import Settings, expected, refused
 from ostiary.config.shape import REFERENCE_MARK
 
@@ -170,7 +168,7 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str | Unresolved
 
 def _from_file(path: Path) -> str | Unresolved:
     try:
-        content = _read_regular(path)
+        content = read_regular(path, MAXIMUM_SECRET_BYTES + 1)
     except FileNotFoundError:
         return Unresolved(
             failure_class=SecretFailure.FILE_MISSING,
@@ -178,7 +176,7 @@ def _from_file(path: Path) -> str | Unresolved:
             hint="A relative path begins at the folder of this file; `env` is not asked when `file` is there.",
         )
     except OSError as error:
-        return _unreadable(os.strerror(error.errno) if error.errno else "not readable")
+        return _unreadable(error.strerror or "not readable")
     if len(content) > MAXIMUM_SECRET_BYTES:
         return _unreadable(f"over {MAXIMUM_SECRET_BYTES} bytes")
     try:
@@ -191,19 +189,6 @@ def _from_file(path: Path) -> str | Unresolved:
             failure_class=SecretFailure.FILE_EMPTY, what="names an empty file", hint="Put the secret into the file."
         )
     return text
-
-
-def _read_regular(path: Path) -> bytes:
-    # O_NONBLOCK: a FIFO that nobody writes to would hang the start.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, "not a regular file")
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(MAXIMUM_SECRET_BYTES + 1)
-    finally:
-        os.close(descriptor)
 
 
 def _unreadable(why: str) -> Unresolved:

@@ -28,13 +28,14 @@ class Section(Generic[ModelT]):
 
     `model` is a `Settings` or `RootSettings`. `check` says what a model cannot see; it runs when the section itself is
     valid, and is handed the section and the file as far as it is valid. `default` stands for the section where the file
-    has none; a default is not checked.
+    has none; a default is not checked. `required`: the hint for a file without the section, where none does without.
     """
 
     name: str
     model: type[ModelT]
     check: Callable[[ModelT, Configuration], Iterable[Complaint]] = _no_complaints
     default: ModelT | None = None
+    required: str | None = None
 
 
 AnySection = Section[Any]

@@ -53,13 +53,15 @@ class Shape:
             path.append(location[-1])
         return Spot(path=tuple(path), known=known, at_key=unknown_key or location[-1:] == (_NAME_OF_A_KEY,))
 
-    def up_to_secret(self, path: KeyPath) -> KeyPath:
-        """The path, cut where a secret reference begins: what stands inside one may be the secret itself."""
+    def known(self, path: KeyPath) -> KeyPath:
+        """The path as far as the schema knows it, cut where a secret reference begins: behind it a key may be one."""
         here = list(self._spread(self._root))
         for depth, step in enumerate(path):
             if any(REFERENCE_MARK in schema for schema in here):
                 return path[:depth]
             here = [spread for schema in here for found in _inside(schema, step) for spread in self._spread(found)]
+            if not here:
+                return path[:depth]
         return path
 
     def _open(self, schema: Schema) -> Schema:

@@ -9,7 +9,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ostiary.config.problems import KeyPath, key_text
+from ostiary.config.problems import KeyPath, key_text, tell_unknown
 from ostiary.config.settings import EXPECTED, REFUSED
 from ostiary.config.shape import Shape
 
@@ -59,9 +59,13 @@ _ANYTHING_ELSE = ("of another form", "`ostiary schema` prints what may stand her
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One error of shape: `path` is below the section, `what` goes on where the key ends."""
+    """One error of shape: `path` is below the section, `what` goes on where the key ends.
+
+    `named` is how much of the path a message may name.
+    """
 
     path: KeyPath
+    named: KeyPath
     at_key: bool
     what: str
     hint: str
@@ -73,6 +77,7 @@ class _Said:
     """A fault, and what comes after "must be" if that is all it says."""
 
     path: KeyPath
+    named: KeyPath | None = None
     at_key: bool = False
     what: str = ""
     phrase: str | None = None
@@ -95,12 +100,18 @@ def _join(said: list[_Said]) -> Iterable[Fault]:
     whole = {each.what: each for each in said if not each.phrase}
     for each in whole.values():
         yield Fault(
-            path=each.path, at_key=each.at_key, what=each.what, hint=each.hint, failure_class=each.failure_class
+            path=each.path,
+            named=each.path if each.named is None else each.named,
+            at_key=each.at_key,
+            what=each.what,
+            hint=each.hint,
+            failure_class=each.failure_class,
         )
     if phrases and not whole:
         first = next(each for each in said if each.phrase)
         yield Fault(
             path=first.path,
+            named=first.path,
             at_key=first.at_key,
             what=f"must be {' or '.join(phrases)}",
             hint=first.hint if len(phrases) == 1 else " ".join(dict.fromkeys(each.hint for each in said)),
@@ -117,7 +128,8 @@ def _say(shape: Shape, details: ErrorDetails) -> _Said:
             return _Said(path=spot.path, what="is missing", hint="Add the key; it has no default.")
         case "extra_forbidden":
             hint = nearest_key(str(details["loc"][-1]), spot.known)
-            return _Said(path=spot.path, at_key=True, what="is not a known key", hint=hint)
+            named, what = tell_unknown(spot.path)
+            return _Said(path=spot.path, named=named, at_key=True, what=what, hint=hint)
         case "union_tag_not_found":
             tag = str(context["discriminator"]).strip("'")
             return _Said(path=(*spot.path, tag), what="is missing", hint="It says which keys may stand beside it.")
