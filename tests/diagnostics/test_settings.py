@@ -44,10 +44,18 @@ def test_the_log_lies_where_the_file_says(text: str, url: str) -> None:
         ("decision_log: {url: 'postgresql://h/d'}", "decision_log.url", "names no SQLite file"),
         ("decision_log: {url: 'sqlite:///'}", "decision_log.url", "names no SQLite file"),
         ("decision_log: {url: 'sqlite:///:memory:'}", "decision_log.url", "names no SQLite file"),
+        ("decision_log: {url: 'sqlite:////'}", "decision_log.url", "names no file that there can be"),
+        ("decision_log: {url: 'sqlite:///a/'}", "decision_log.url", "names no file that there can be"),
+        ("decision_log: {url: 'sqlite:///a/..?x=y'}", "decision_log.url", "names no file that there can be"),
+        (f"decision_log: {{url: 'sqlite:///{'d' * 256}/d'}}", "decision_log.url", "names no file that there can be"),
+        (f"decision_log: {{url: 'sqlite:///{'ä' * 124}'}}", "decision_log.url", "names no file that there can be"),
         ("decision_log: {sample_allows: 1.5}", "decision_log.sample_allows", "must be"),
         ("decision_log: {rows: 0}", "decision_log.rows", "must be"),
         ("decision_log: {keep: 1s}", "decision_log.keep", "must be"),
         ("operator: {token: {env: SHORT}}", "operator.token", "under 32 bytes"),
+        ("operator: {token: {env: COMMA}}", "operator.token", "cannot be shown as a bearer token"),
+        ("operator: {token: {env: BLANK}}", "operator.token", "cannot be shown as a bearer token"),
+        ("operator: {token: {env: UMLAUT}}", "operator.token", "cannot be shown as a bearer token"),
         ("operator: {token: canary-literal-secret-in-the-file-itself}", "operator.token", "only a reference"),
         ("operator: {token: {env: OPERATOR}, tls: {}}", "operator.tls", "is not in this version"),
         ("operator: {}", "operator.token", "missing"),
@@ -67,5 +75,6 @@ def test_what_cannot_be_used_is_refused_at_its_key(text: str, key: str, what: st
 def read(text: str) -> Configuration:
     """The file with these lines."""
     data = f"version: 1\n{text}\n".encode()
-    environ = STRONG | {"SHORT": "x" * 31}
+    odd = {"COMMA": "canary,", "BLANK": "canary ", "UMLAUT": "canary-ä"}
+    environ = STRONG | {"SHORT": "x" * 31} | {name: text + "x" * 32 for name, text in odd.items()}
     return load_bytes(data, (OPERATOR, DECISION_LOG), environ, origin=Path("/srv/ostiary/ostiary.yaml"))

@@ -58,7 +58,7 @@ class AnySecret(Mapping[str, str]):
     """An environment in which every variable that a page names is set."""
 
     def __getitem__(self, name: str) -> str:
-        return "a secret of more than thirty-two bytes: " + name
+        return "a-secret-of-more-than-thirty-two-bytes-" + name
 
     def __iter__(self) -> Iterator[str]:
         return iter(())

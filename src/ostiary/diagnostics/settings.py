@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, JsonValue
@@ -18,11 +19,14 @@ from ostiary.config import (
     later,
     within,
 )
+from ostiary.oauth.credentials import RawToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DATABASE_NAME: Final = "decisions.sqlite"
+# On every file system that Linux has; SQLite's own files beside it are called so with `-journal` behind.
+_LONGEST_NAME_BYTES: Final = 255 - len("-journal")
 
 
 class OperatorSettings(Settings):
@@ -53,6 +57,16 @@ class DecisionLogSettings(Settings):
     """Subjects stay readable instead of keyed hashes."""
 
 
+def _check_token(_settings: OperatorSettings, file: Configuration) -> Iterable[Complaint]:
+    token = file.secrets.get(("operator", "token"))
+    if token is not None and not RawToken(token.reveal()).is_b64token:
+        yield Complaint(
+            path=("operator", "token"),
+            what="leads to a secret that cannot be shown as a bearer token",
+            hint="RFC 6750 §2.1: letters, digits and `-._~+/`, then perhaps `=`. `ostiary secret new PATH` writes one.",
+        )
+
+
 def _check_url(settings: DecisionLogSettings, _file: Configuration) -> Iterable[Complaint]:
     path = None if settings.url is None else settings.url.removeprefix("sqlite:///")
     if path is not None and (path in ("", settings.url) or path.startswith(":")):
@@ -61,9 +75,20 @@ def _check_url(settings: DecisionLogSettings, _file: Configuration) -> Iterable[
             what="names no SQLite file",
             hint="Write `sqlite:///PATH`, or nothing: the log lies in `data_dir` then. Other stores are not built yet.",
         )
+    elif path is not None and not _is_file_name(path.partition("?")[0]):
+        yield Complaint(
+            path=("decision_log", "url"),
+            what="names no file that there can be",
+            hint=f"The path ends in the file's name; no name in it is over {_LONGEST_NAME_BYTES} bytes.",
+        )
 
 
-OPERATOR: Final = Section(name="operator", model=OperatorSettings)
+def _is_file_name(path: str) -> bool:
+    names = path.split("/")
+    return names[-1] not in ("", ".", "..") and all(len(os.fsencode(name)) <= _LONGEST_NAME_BYTES for name in names)
+
+
+OPERATOR: Final = Section(name="operator", model=OperatorSettings, check=_check_token)
 DECISION_LOG: Final = Section(
     name="decision_log", model=DecisionLogSettings, check=_check_url, default=DecisionLogSettings()
 )
