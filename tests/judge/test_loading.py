@@ -12,7 +12,8 @@ from tests.integrations.judging import API, GATE, configured, file_of, route
 from tests.samples import facts
 
 from ostiary.authorities import CacheOutcome, Clocks
-from ostiary.config import ConfigurationError, load_bytes
+from ostiary.config import ConfigurationError, load_bytes, schema
+from ostiary.config.problems import tell_unknown
 from ostiary.decision.reasons import Reason
 from ostiary.decision.verdict import ALLOW, VerdictLabel
 from ostiary.devserver import DevelopmentServer, serve
@@ -44,6 +45,9 @@ _ENVIRON = {"OPERATOR": "o" * 32, "SECRET": "s"}
 _LATER = "Remove it; a later version may have it."
 _NAME = "It stands in audience entries."
 _PATH = "Whole segments of letters, digits, `-`, `.`, `_`, `~`; no slash at the end, no dot segments."
+_BASE = "No slash at the end, no dot segments."
+_LIFTED = "Other values make no sense here. Other values are not known here."
+_UPSTREAM = "`http`, `https` or `h2c`, host and port, no path."
 _ITS_HOST = "Everything published about the route is built from it: its host must be `match.host`."
 _SHIPPED = (
     "Those that ship: bk-oauth2-protected-resource, bk-oauth2-verify, bk-auth-validate, bk-oauth2-audience-validate, "
@@ -67,8 +71,30 @@ _BAD: list[tuple[int, str, tuple[str, str, str]]] = [
         "+  hosts: {bk-apigateway-host: 'https://x'}",
         ("4:31", "gateway.hosts.bk-apigateway-host", "No scheme, no path."),
     ),
-    (3, "+  mcp_paths: {g: {base: /a/}}", ("4:25", "gateway.mcp_paths.g.base", "No trailing slash.")),
-    (3, "+  mcp_paths: {g: {stage: a/b}}", ("4:26", "gateway.mcp_paths.g.stage", "No slash, no escape.")),
+    (
+        3,
+        "+  mcp_paths: {g: {base: /a/}}",
+        ("4:25", "gateway.mcp_paths.g.base", "No slash at the end, no dot segments."),
+    ),
+    (
+        3,
+        "+  mcp_paths: {g: {stage: a/b}}",
+        ("4:26", "gateway.mcp_paths.g.stage", "No slash, no escape, no dot segment."),
+    ),
+    (3, "+  mcp_paths: {g: {base: /..}}", ("4:25", "gateway.mcp_paths.g.base", _BASE)),
+    (3, "+  mcp_paths: {g: {base: /a/./b}}", ("4:25", "gateway.mcp_paths.g.base", _BASE)),
+    (
+        3,
+        "+  mcp_paths: {g: {stage: ..}}",
+        ("4:26", "gateway.mcp_paths.g.stage", "No slash, no escape, no dot segment."),
+    ),
+    (
+        3,
+        "+  hosts: {bk-apigateway-host: 'x:99999'}",
+        ("4:31", "gateway.hosts.bk-apigateway-host", "No scheme, no path."),
+    ),
+    (3, "+  limits: {upstream_timeout: 0s}", ("4:30", "gateway.limits.upstream_timeout", _LIFTED)),
+    (3, "+  limits: {upstream_timeout: 999999d}", ("4:30", "gateway.limits.upstream_timeout", _LIFTED)),
     (3, "+  metadata: {root: nobody}", ("4:20", "gateway.metadata.root", "Write a route's `name`, or null.")),
     (3, "+  trusted_proxies: [10.0.0.0/8]", ("4:20", "gateway.trusted_proxies", _LATER)),
     (3, "+  tls: {cert: a}", ("4:8", "gateway.tls", _LATER)),
@@ -90,6 +116,26 @@ _BAD: list[tuple[int, str, tuple[str, str, str]]] = [
     (8, "  - name: -billing", ("8:11", "routes[0].name", "Letters, digits, `.`, `_`, `-`; up to 64.")),
     (9, "    gateway: 'my:gateway'", ("9:14", "routes[0].gateway", _NAME)),
     (10, "    resource: '*'", ("10:15", "routes[0].resource", _NAME)),
+    (10, '    resource: "a\\u202eb"', ("10:15", "routes[0].resource", _NAME)),
+    (10, '    resource: "a\\u200bb"', ("10:15", "routes[0].resource", _NAME)),
+    (10, '    resource: "a\\u3164b"', ("10:15", "routes[0].resource", _NAME)),
+    (10, '    resource: "a\\eb"', ("10:15", "routes[0].resource", _NAME)),
+    *(
+        (12, f"    upstream: '{url}'", ("12:15", "routes[0].upstream", _UPSTREAM))
+        for url in (
+            "http://exa mple:80",
+            "http://%zz:1",
+            'http://"a":1',
+            "http://*:1",
+            "http://[v1.x]:80",
+            "http://u@h:1",
+            "http://h:0",
+            "http://h:99999",
+            "http://h:1?",
+            "http://",
+            "//h:1",
+        )
+    ),
     (11, "    match: {path: billing}", ("11:19", "routes[0].match.path", _PATH)),
     (11, "    match: {path: /billing/..}", ("11:19", "routes[0].match.path", _PATH)),
     (
@@ -184,6 +230,23 @@ def test_each_error_says_its_place_its_key_and_what_to_do(line: int, text: str, 
         )
     (problem,) = refused.value.problems
     assert (str(problem.where), problem.key, problem.hint) == ("/etc/ostiary.yaml:" + expected[0], *expected[1:])
+
+
+def test_a_file_without_a_gateway_is_told_so_at_its_top() -> None:
+    """configuration.md: every other door reads `gateway`, so no file does without it."""
+    with pytest.raises(ConfigurationError) as refused:
+        load_bytes(b"# a comment\nversion: 1\n", judge_sections({}), {}, origin=Path("/etc/ostiary.yaml"))
+    (problem,) = refused.value.problems
+    assert (str(problem.where), problem.what) == ("/etc/ostiary.yaml:2:1", "`gateway` is missing")
+    assert "public_url" in problem.hint
+
+
+def test_every_key_of_the_file_looks_like_one() -> None:
+    """Ours: otherwise a problem would not name it where it stands in a place that does not know it."""
+    whole = schema(judge_sections({}))
+    keys = {key for node in (whole, *whole["$defs"].values()) for key in node.get("properties", {})}
+    assert len(keys) > 50
+    assert [key for key in (*keys, *LATER_SECTIONS) if tell_unknown((key,))[0] != (key,)] == []
 
 
 def test_the_file_of_these_errors_is_valid_without_them() -> None:

@@ -69,53 +69,100 @@ def test_where_nothing_is_installed_there_is_nothing() -> None:
     assert find_third_party() == {}
 
 
-def test_what_is_installed_is_found_by_its_own_name(install: Callable[..., None]) -> None:
-    """architecture.md: the entry-point group `ostiary.plugins`; the name of the entry point means nothing."""
-    install("acme", plugin="'acme-geo'")
+def test_what_is_installed_is_found_by_the_name_of_its_entry_point(install: Callable[..., None]) -> None:
+    """architecture.md: the entry-point group `ostiary.plugins`."""
+    install("acme")
     install("beta", priority="17001")
     found = find_third_party()
-    assert {name: plugin.priority for name, plugin in found.items()} == {"acme-geo": 17900, "beta": 17001}
+    assert {name: plugin.priority for name, plugin in found.items()} == {"acme": 17900, "beta": 17001}
+    assert found["acme"] is found["acme"]
 
 
-_WHERE = "plugin ostiary_test_acme:Plugin"
+def test_what_nobody_asks_for_is_not_even_loaded(install: Callable[..., None]) -> None:
+    """architecture.md: listed explicitly; the code of others runs nowhere else."""
+    install(code="raise SystemExit(7)")
+    found = find_third_party()
+    assert (list(found), len(found), "acme" in found, "other" in found) == (["acme"], 1, True, False)
+    assert "ostiary_test_acme" not in sys.modules
+    with pytest.raises(KeyError):
+        found["other"]
+
+
+_RANGE = "has a priority that is no whole number from 17000 to 19000"
+_FALSE_NAME = "has an entry point of another name"
 
 
 @pytest.mark.parametrize(
     ("laid", "said"),
     [
-        ({"code": "import nothing_of_this_name"}, f"{_WHERE} cannot be loaded: ModuleNotFoundError"),
-        ({"code": "class Other: pass"}, f"{_WHERE} cannot be loaded: AttributeError"),
-        ({"code": "raise RuntimeError('a-secret')"}, f"{_WHERE} cannot be loaded: RuntimeError"),
-        ({"code": "class Plugin:\n    name = 'acme'"}, f"{_WHERE} cannot be loaded: AttributeError"),
-        ({"code": "def Plugin(needed): pass"}, f"{_WHERE} cannot be loaded: TypeError"),
-        ({"priority": "16999"}, "plugin acme: its priority is not from 17000 to 19000"),
-        ({"priority": "19001"}, "plugin acme: its priority is not from 17000 to 19000"),
-        ({"priority": "float('nan')"}, "plugin acme: its priority is not from 17000 to 19000"),
-        ({"priority": "'17900'"}, f"{_WHERE} cannot be loaded: TypeError"),
-        ({"priority": "18732"}, "plugin acme: its name or priority is taken by bk-oauth2-verify"),
+        ({"code": "import nothing_of_this_name"}, "cannot be loaded: ModuleNotFoundError"),
+        ({"code": "class Other: pass"}, "cannot be loaded: AttributeError"),
+        ({"code": "raise RuntimeError('a-secret')"}, "cannot be loaded: RuntimeError"),
+        ({"code": "raise SystemExit('a-secret')"}, "cannot be loaded: SystemExit"),
+        ({"code": "class Plugin:\n    name = 'acme'"}, "cannot be loaded: AttributeError"),
+        ({"code": "class Plugin:\n    name, priority = 'acme', 17900"}, "cannot be loaded: AttributeError"),
         (
-            {"plugin": "'bk-oauth2-verify'"},
-            "plugin bk-oauth2-verify: its name or priority is taken by bk-oauth2-verify",
+            {"code": "class Plugin:\n    name, priority, run = 'acme', 17900, 1"},
+            "cannot be run: it has no `run(exchange)`",
         ),
+        ({"code": "def Plugin(needed): pass"}, "cannot be loaded: TypeError"),
+        ({"priority": "16999"}, _RANGE),
+        ({"priority": "19001"}, _RANGE),
+        ({"priority": "float('nan')"}, _RANGE),
+        ({"priority": "17900.5"}, _RANGE),
+        ({"priority": "'17900'"}, _RANGE),
+        ({"priority": "None"}, _RANGE),
+        ({"plugin": "None"}, _FALSE_NAME),
+        ({"plugin": "'acme-geo'"}, _FALSE_NAME),
+        ({"plugin": "'bk-oauth2-verify'"}, _FALSE_NAME),
     ],
 )
-def test_one_that_cannot_be_used_is_refused_with_a_sentence(
+def test_one_that_cannot_be_used_is_refused_where_a_route_names_it(
     install: Callable[..., None], laid: dict[str, str], said: str
 ) -> None:
     """gateway.md, the chain: any free priority from 17000 to 19000; conventions 11: no word of its exception."""
     install(**laid)
     with pytest.raises(ThirdPartyError) as refused:
-        find_third_party()
+        find_third_party()["acme"]
     assert str(refused.value) == said
+    assert _problems("acme") == [("routes[0].plugins[5]", f"`routes[0].plugins[5]` names a plugin that {said}")]
+    assert _problems() == []
 
 
-@pytest.mark.parametrize("second", [{"plugin": "'acme'", "priority": "17800"}, {"priority": "17900"}])
-def test_two_of_one_name_or_one_priority_are_refused(install: Callable[..., None], second: dict[str, str]) -> None:
-    """Ours: which of them ran first would depend on the order of folders."""
+def test_one_with_the_name_of_one_that_ships_is_never_asked_for(install: Callable[..., None]) -> None:
+    """Ours: what verifies a token is not replaced by installing something."""
+    install("bk-oauth2-verify")
+    assert list(find_third_party()) == []
+
+
+def test_one_name_in_two_distributions_is_refused(install: Callable[..., None], tmp_path: Path) -> None:
+    """Ours: which of them ran would depend on the order of folders."""
     install()
-    install("beta", **second)
-    with pytest.raises(ThirdPartyError, match="its name or priority is taken by"):
-        find_third_party()
+    folder = tmp_path / "another-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: another\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[ostiary.plugins]\nacme = ostiary_test_acme:Plugin\n")
+    with pytest.raises(ThirdPartyError, match="is in 2 installed distributions"):
+        find_third_party()["acme"]
+
+
+def test_two_of_one_priority_are_refused_in_one_route(install: Callable[..., None]) -> None:
+    """Ours: which of them ran first would be nobody's decision."""
+    install()
+    install("beta")
+    install("verifier", priority="18732")
+    what = "names a plugin whose priority another one of the route has"
+    assert _problems("acme", "beta") == [("routes[0].plugins[6]", f"`routes[0].plugins[6]` {what}")]
+    assert _problems("verifier") == [("routes[0].plugins[5]", f"`routes[0].plugins[5]` {what}")]
+    assert _problems("beta") == []
+
+
+def _problems(*names: str) -> list[tuple[str, str]]:
+    try:
+        _read(file_of("https://op.example.com", [route("with", "/with", plugins=[*DEFAULT_CHAIN, *names])]))
+    except ConfigurationError as error:
+        return [(problem.key, problem.what) for problem in error.problems]
+    return []
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from ostiary.config import (
     Table,
     expected,
     later,
+    parse_authority,
     refuse_insecure_http,
     within,
 )
@@ -32,9 +33,9 @@ from ostiary.diagnostics.settings import OPERATOR
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_AUTHORITY = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-_BASE = re.compile(r"(/[A-Za-z0-9._~-]+)*")
-_SEGMENT = re.compile(r"[A-Za-z0-9._~-]+")
+# RFC 3986 §5.2.4: whoever asks for a dot segment asks for another path, so such a one is never asked for.
+_BASE = re.compile(r"(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._~-]+)*")
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
 
 
 def matching(pattern: re.Pattern[str], phrase: str, hint: str) -> AfterValidator:
@@ -46,6 +47,12 @@ def matching(pattern: re.Pattern[str], phrase: str, hint: str) -> AfterValidator
         return text
 
     return AfterValidator(judge)
+
+
+def _authority(text: str) -> str:
+    if parse_authority(text) is None:
+        raise expected("a host, perhaps with a port", "No scheme, no path.")
+    return text
 
 
 SizedT = TypeVar("SizedT", bound=Sized)
@@ -68,9 +75,9 @@ UnbuiltList = Annotated[tuple[JsonValue, ...], AfterValidator(only_empty), WithJ
 class HostsSettings(Settings):
     """Spec 002's `hosts`."""
 
-    bk_apigateway_host: (
-        Annotated[str, matching(_AUTHORITY, "a host, perhaps with a port", "No scheme, no path.")] | None
-    ) = Field(default=None, alias="bk-apigateway-host")
+    bk_apigateway_host: Annotated[str, AfterValidator(_authority)] | None = Field(
+        default=None, alias="bk-apigateway-host"
+    )
     """Host, perhaps with a port, in challenges and metadata. Null: that of `public_url`."""
 
 
@@ -86,9 +93,13 @@ class EnvoySettings(Settings):
 class McpPathsSettings(Settings):
     """Where a gateway has its MCP servers."""
 
-    base: Annotated[str, matching(_BASE, "empty or a path such as `/api/bk-apigateway`", "No trailing slash.")] = ""
+    base: Annotated[
+        str, matching(_BASE, "empty or a path such as `/api/bk-apigateway`", "No slash at the end, no dot segments.")
+    ] = ""
     """Empty, or a path in front of the stage."""
-    stage: Annotated[str, matching(_SEGMENT, "one path segment such as `prod`", "No slash, no escape.")] = "prod"
+    stage: Annotated[
+        str, matching(_SEGMENT, "one path segment such as `prod`", "No slash, no escape, no dot segment.")
+    ] = "prod"
     """One segment."""
 
 
@@ -159,4 +170,9 @@ def _check(gateway: GatewaySettings, file: Configuration) -> Iterator[Complaint]
         )
 
 
-GATEWAY = Section(name="gateway", model=GatewaySettings, check=_check)
+GATEWAY = Section(
+    name="gateway",
+    model=GatewaySettings,
+    check=_check,
+    required="Everything published is built from its `public_url`: `gateway: {public_url: https://…}`.",
+)

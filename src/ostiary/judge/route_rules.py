@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,12 +11,14 @@ from ostiary.config import Complaint, Configuration, Section, refuse_insecure_ht
 from ostiary.decision.routes import Edge, Match, Policy, Publication, Route, RouteMetadata, RouteProtocol
 from ostiary.judge.gateway_settings import GATEWAY, GatewaySettings
 from ostiary.judge.route_settings import RouteSettings, RoutesSettings, parse_upstream
+from ostiary.judge.third_party import ThirdPartyError
 from ostiary.oauth.resource import is_at_or_below, parse_origin, path_segments
 from ostiary.plugins.chain import DEFAULT_CHAIN, SHIPPED, accepts_legacy, judge_chain, link_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ostiary.config import KeyPath
     from ostiary.plugins.plugin import Plugin
 
 # Envoy answers these before any route is looked at, so a route at or below them would never be reached.
@@ -151,9 +152,10 @@ def _check_chain(index: int, route: RouteSettings, third_party: Mapping[str, Plu
         yield Complaint(
             path=(*path, names.index(name)), what="names no plugin", hint="Those that ship: " + ", ".join(SHIPPED) + "."
         )
-    for name, count in Counter(names).items():
-        if count > 1:
-            yield Complaint(path=path, what=f"names {name} {count} times", hint="Each plugin runs once.")
+    if len(set(names)) < len(names):
+        yield Complaint(path=path, what="names a plugin twice", hint="Each plugin runs once.")
+    if not unknown:
+        yield from _check_others(path, names, third_party)
     if not unknown and not route.unsafe_anonymous:
         faults = judge_chain(
             names,
@@ -163,6 +165,24 @@ def _check_chain(index: int, route: RouteSettings, third_party: Mapping[str, Plu
         )
         for fault in faults:
             yield Complaint(path=path, what="is refused: " + fault.what, hint=fault.hint)
+
+
+def _check_others(path: KeyPath, names: tuple[str, ...], third_party: Mapping[str, Plugin]) -> Iterator[Complaint]:
+    """Load the plugins of others that the route names."""
+    taken = {link.plugin.priority for name, link in SHIPPED.items() if name in names}
+    for index, name in enumerate(names):
+        if name in SHIPPED or name in names[:index]:
+            continue
+        try:
+            priority = third_party[name].priority
+        except ThirdPartyError as error:
+            what, hint = f"names a plugin that {error}", "Mend or uninstall its distribution, or leave the plugin out."
+        else:
+            if priority not in taken:
+                taken.add(priority)
+                continue
+            what, hint = "names a plugin whose priority another one of the route has", "Which runs first must be said."
+        yield Complaint(path=(*path, index), what=what, hint=hint)
 
 
 def _check_place(index: int, route: RouteSettings) -> Iterator[Complaint]:

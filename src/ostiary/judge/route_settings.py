@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
-from ostiary.config import HttpUrl, LiftableDuration, OriginUrl, RootSettings, Settings, Table, expected, later
+from ostiary.config import (
+    HttpUrl,
+    LiftableDuration,
+    OriginUrl,
+    RootSettings,
+    Settings,
+    Table,
+    expected,
+    later,
+    parse_authority,
+)
 from ostiary.config.settings import LATER_HINT, NOT_IN_THIS_VERSION, refused
 from ostiary.decision.routes import (
     USUAL_METHODS,
@@ -22,7 +31,10 @@ from ostiary.judge.gateway_settings import Unbuilt, UnbuiltList, matching, only_
 from ostiary.oauth.scopes import is_scope_token
 
 _ROUTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NAME = re.compile(r"[^\s:/*\x00-\x1f\x7f]{1,128}")
+# Letters that nobody sees and that turn no other (Unicode's Default_Ignorable_Code_Point beside category Cf): of two
+# names that look alike one would be somebody else's.
+_UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
+_NAME = re.compile(rf"[^\s:/*{_UNSEEN}]{{1,128}}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 # RFC 3986 §2.3 unreserved alone: any other character may be sent escaped, which Envoy keeps and an upstream decodes;
 # then `/a%3Ab` would be judged by a broader route than `/a:b`.
@@ -32,7 +44,18 @@ _UPSTREAM_PORTS = {"http": 80, "https": 443, "h2c": 80}
 RouteName = Annotated[
     str, matching(_ROUTE_NAME, "a name such as `billing`", "Letters, digits, `.`, `_`, `-`; up to 64.")
 ]
-Name = Annotated[str, matching(_NAME, "a name without `:`, `/`, `*` and blanks", "It stands in audience entries.")]
+
+
+def _name(text: str) -> str:
+    # `isprintable`: no control characters, and none that only turns the direction of others (U+202E).
+    if _NAME.fullmatch(text) is None or not text.isprintable():
+        raise expected(
+            "a name without `:`, `/`, `*`, blanks and characters that nobody sees", "It stands in audience entries."
+        )
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
 
 
 def _path(text: str) -> str:
@@ -58,16 +81,12 @@ def _scope(text: str) -> str:
 
 def parse_upstream(text: str) -> Upstream | None:
     """`http://host:port`, `https://…` or `h2c://…`, and nothing behind it; None for anything else."""
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError:
+    scheme, separator, authority = text.partition("://")
+    found = parse_authority(authority)
+    if scheme not in _UPSTREAM_PORTS or not separator or found is None:
         return None
-    if url.scheme not in _UPSTREAM_PORTS or not url.hostname or text != f"{url.scheme}://{url.netloc}":
-        return None
-    if "@" in url.netloc or port == 0 or not text.isascii():
-        return None
-    return Upstream(scheme=url.scheme, host=url.hostname, port=port or _UPSTREAM_PORTS[url.scheme])
+    host, port = found
+    return Upstream(scheme=scheme, host=host, port=port or _UPSTREAM_PORTS[scheme])
 
 
 def _upstream(text: str) -> str:
