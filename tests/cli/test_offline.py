@@ -62,6 +62,50 @@ def test_all_that_is_wrong_is_said_at_once_with_place_and_hint(file: Path, capsy
     problems = json.loads(capsys.readouterr().out)["problems"]
     assert [problem["key"] for problem in problems] == ["operator.token", "routes[0].match.methods[0]"]
     assert all(problem["line"] and problem["hint"] for problem in problems)
+    assert [problem["failure_class"] for problem in problems] == ["config.secret.direct_value_forbidden", None]
+
+
+@pytest.mark.parametrize("command", [["check"], ["routes"], ["decide", "--path", "/"], ["explain", "x"]])
+def test_every_command_that_prints_json_prints_the_problems_of_the_file_so(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ours: a script reads one shape."""
+    path = tmp_path / "ostiary.yaml"
+    path.write_text("version: 1\n", encoding="utf-8")
+    assert run([*command, "-c", str(path), "--json"], {}) == 2
+    said = capsys.readouterr()
+    assert said.err == ""
+    found = json.loads(said.out)
+    (problem,) = found["problems"]
+    assert (found["valid"], problem["line"], problem["key"]) == (False, 1, "gateway")
+    assert set(problem) == {"file", "line", "column", "key", "what", "hint", "failure_class"}
+
+
+@pytest.mark.parametrize("command", [["check"], ["routes"], ["decide", "--path", "/"], ["explain", "x"], ["serve"]])
+def test_a_file_without_a_gateway_is_refused_with_a_sentence(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`configuration.md`: every error says what, where and a hint; exit 2."""
+    path = tmp_path / "ostiary.yaml"
+    path.write_text("version: 1\n", encoding="utf-8")
+    assert run([*command, "-c", str(path)], {}) == 2
+    assert capsys.readouterr().err.startswith(f"{path}:1:1: `gateway` is missing\n  hint: ")
+
+
+def test_a_body_is_refused_until_bodies_are_judged(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`configuration.md`: a part that is not built is refused as "not in this version", never ignored."""
+    command = ["decide", "-c", str(file), "--path", "/", "--body", "@body.json"]
+    assert run(command, ENVIRON) == 2
+    assert capsys.readouterr().err.startswith("error: --body is not in this version\nhint: ")
+    assert run([*command, "--json"], ENVIRON) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["what"], problem["file"]) == ("--body is not in this version", None)
+
+
+def test_a_refused_path_is_judged_now(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours: a dry run has a time as any decision has."""
+    assert run(["decide", "-c", str(file), "--path", "/a%2fb", "--json"], ENVIRON) == 1
+    assert json.loads(capsys.readouterr().out)["time"] > 1.7e9
 
 
 def test_a_file_that_is_not_there_is_said_with_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,9 +128,13 @@ def test_the_schema_fits_the_file(capsys: pytest.CaptureFixture[str]) -> None:
 def test_routes_are_shown_as_a_table_and_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`configuration.md`: reference material from the code itself."""
     assert run(["routes", "-c", str(file)], ENVIRON) == 0
-    shown = capsys.readouterr().out
-    assert "billing" in shown
-    assert max(map(len, shown.splitlines())) <= 80
+    assert capsys.readouterr().out.splitlines()[1].split("\t") == [
+        "billing",
+        "GET,POST /my-gateway/prod/billing",
+        "my-gateway/my-api",
+        "app, user, bills.read",
+        "corp",
+    ]
     assert run(["routes", "-c", str(file), "--json"], ENVIRON) == 0
     (route,) = json.loads(capsys.readouterr().out)
     assert (route["name"], route["methods"], route["scopes"]) == ("billing", ["GET", "POST"], ["bills.read"])
@@ -98,7 +146,9 @@ def test_every_reason_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["reason"] for row in json.loads(capsys.readouterr().out)] == list(Reason)
     assert run(["reasons"], {}) == 0
     shown = capsys.readouterr().out
-    assert [reason for reason in Reason if reason not in shown] == []
+    rows = [line.split("\t") for line in shown.splitlines()]
+    assert rows[0] == ["REASON", "STATUS", "MEANING"]
+    assert [row[0] for row in rows[1:]] == list(Reason)
 
 
 def test_a_new_secret_is_strong_private_and_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +158,10 @@ def test_a_new_secret_is_strong_private_and_not_printed(tmp_path: Path, capsys: 
     secret = path.read_text(encoding="ascii").strip()
     assert len(secret) >= 43
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert secret not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert secret not in said
+    assert said.startswith(f"{path} holds a new secret.\n")
+    assert f"file: {path}" not in said, "a path that is relative here is relative to another folder there"
 
 
 def test_a_secret_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

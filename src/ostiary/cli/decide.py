@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostiary.cli.explanation import show
-from ostiary.cli.shared import Exit, FileOption, JsonOption, fail, load_or_fail
+from ostiary.cli.shared import Exit, FileOption, JsonOption, load_or_fail, refuse
 from ostiary.decision.facts import Door, RequestFacts
 from ostiary.decision.reasons import Reason
 from ostiary.decision.verdict import Deny, VerdictLabel
 from ostiary.diagnostics.explanation import explain
-from ostiary.judge.loading import load_judge
+from ostiary.judge.loading import SYSTEM_CLOCKS, load_judge
 from ostiary.judge.paths import normalise
 from ostiary.judge.recording import compose_record
 
@@ -50,6 +50,7 @@ def decide(
             help="A header; may be repeated. A file keeps a token out of the process list.",
         ),
     ] = None,
+    body: Annotated[str | None, typer.Option("--body", metavar="@FILE", help="Not in this version.")] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,6 +58,8 @@ def decide(
 
     Exit code 0 allow, 1 deny, 3 could not tell.
     """
+    if body is not None:
+        refuse(context, "--body is not in this version", "Leave it out: no route has its bodies judged yet.")
     configuration, third_party = load_or_fail(context, file)
     facts_path = path.partition("?")[0]
     normal = normalise(facts_path)
@@ -66,7 +69,7 @@ def decide(
         method=method,
         host=host,
         path=facts_path if normal is None else normal,
-        headers=tuple(_headers(header or ())),
+        headers=_headers(context, header or ()),
     )
     record = _refused_path(facts) if normal is None else asyncio.run(_decide(configuration, third_party, facts))
     if record is None:  # nothing is judged on such a route, so there is nothing to explain
@@ -94,32 +97,35 @@ async def _decide(
 def _refused_path(facts: RequestFacts) -> DecisionRecord:
     """What Envoy would refuse before anyone is asked."""
     verdict = Deny(Reason.TARGET_NOT_CANONICAL, note="Envoy refuses this path: edge-path")
-    return compose_record(facts, route=None, verdict=verdict, walked=None, told=None, time=0.0, seconds=0.0)
+    return compose_record(
+        facts, route=None, verdict=verdict, walked=None, told=None, time=SYSTEM_CLOCKS.wall(), seconds=0.0
+    )
 
 
-def _headers(options: Iterable[str]) -> Headers:
+def _headers(context: typer.Context, options: Iterable[str]) -> Headers:
     """Header lines of the options and of the files they name.
 
     A line is `Name: value`; names in lower case, blanks around the value removed (RFC 9110 §5.5).
     """
-    lines = [line for option in options for line in _lines(option)]
+    lines = [line for option in options for line in _lines(context, option)]
     pairs = []
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip() or name != name.strip():
-            fail("error: a header is not `NAME: VALUE`\nhint: --header 'Authorization: Bearer …', or --header @FILE.")
+            hint = "--header 'Authorization: Bearer …', or --header @FILE."
+            refuse(context, "a header is not `NAME: VALUE`", hint)
         try:
             pairs.append((name.lower().encode("ascii"), value.strip(" \t").encode("latin-1")))
         except UnicodeEncodeError:
-            fail("error: a header has a character that no header can carry\nhint: names are ASCII, values Latin-1.")
+            refuse(context, "a header has a character that no header can carry", "names are ASCII, values Latin-1.")
     return tuple(pairs)
 
 
-def _lines(option: str) -> list[str]:
+def _lines(context: typer.Context, option: str) -> list[str]:
     if not option.startswith("@"):
         return [option]
     try:
         text = sys.stdin.read() if option == "@-" else Path(option[1:]).read_text(encoding="latin-1")
     except OSError as error:
-        fail(f"error: {option[1:]} cannot be read: {error.strerror}")
+        refuse(context, f"{option[1:]} cannot be read: {(error.strerror or 'nobody says why').lower()}")
     return [line for line in text.splitlines() if line.strip()]

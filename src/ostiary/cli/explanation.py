@@ -1,14 +1,16 @@
-"""How a decision is shown: coloured at a terminal, plain lines when piped."""
+"""How a decision is shown: coloured at a terminal, otherwise plain lines that nothing has folded."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ostiary.cli.printing import is_terminal
 from ostiary.diagnostics.explanation import milliseconds
 from ostiary.plugins.drivers import StepOutcome
 
@@ -29,6 +31,9 @@ _MARKS: Final[Mapping[StepOutcome, tuple[str, str]]] = {
 
 def show(explanation: Explanation) -> None:
     """Print it. What comes from the wire is text, never markup."""
+    if not is_terminal():
+        typer.echo(explanation.to_text(), nl=False)
+        return
     console = Console(highlight=False, soft_wrap=False)
     verdict = explanation.answer.partition(" ")[0]
     console.print(Text(explanation.answer, style=_STYLES.get(verdict, "bold")))

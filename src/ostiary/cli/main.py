@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import typer
 
 from ostiary.cli import check, decide, demo, explain, reference, secret, serve, worker
+from ostiary.cli.printing import UNWRITABLE, flush_output, prepare_streams
+from ostiary.cli.shared import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +45,25 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     Returns:
         The exit code.
     """
+    prepare_streams()
+    code, failed = int(Exit.FAILED), None
+    try:
+        code = _run(arguments, environ)
+    except OSError as error:
+        if error.errno not in UNWRITABLE or error.filename is not None:
+            raise
+        failed = error
+    failed = flush_output() or failed
+    if failed is None:
+        return code
+    with suppress(OSError):
+        typer.echo(f"error: what is printed cannot be written: {(failed.strerror or '').lower()}", err=True)
+    return Exit.FAILED
+
+
+def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         app(list(arguments), prog_name="ostiary", obj=dict(environ))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
+    return Exit.OK

@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from ostiary.cli.printing import show_table
 from ostiary.cli.shared import FileOption, JsonOption, load_or_fail
 from ostiary.config import schema
 from ostiary.decision.reasons import CONSEQUENCES
@@ -26,12 +25,13 @@ def show_routes(context: typer.Context, file: FileOption, *, as_json: JsonOption
     if as_json:
         typer.echo(json.dumps([_as_json(route) for route in routes]))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("ROUTE", "MATCH", "FOR", "DEMANDS", "ASKS"):
-        table.add_column(title, overflow="fold")
-    for route in routes:
-        table.add_row(route.name, _match(route), _for(route), _demands(route), route.policy.authority or "nobody")
-    Console(highlight=False).print(table)
+    show_table(
+        ("ROUTE", "MATCH", "FOR", "DEMANDS", "ASKS"),
+        [
+            (route.name, _match(route), _for(route), _demands(route), route.policy.authority or "nobody")
+            for route in routes
+        ],
+    )
 
 
 def show_reasons(*, as_json: JsonOption = False) -> None:
@@ -43,13 +43,13 @@ def show_reasons(*, as_json: JsonOption = False) -> None:
         ]
         typer.echo(json.dumps(rows))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("REASON", no_wrap=True)
-    table.add_column("STATUS", no_wrap=True)
-    table.add_column("MEANING")
-    for reason, row in CONSEQUENCES.items():
-        table.add_row(reason, "as sent" if row.status is None else str(row.status), row.meaning)
-    Console(highlight=False).print(table)
+    show_table(
+        ("REASON", "STATUS", "MEANING"),
+        [
+            (reason, "as sent" if row.status is None else str(row.status), row.meaning)
+            for reason, row in CONSEQUENCES.items()
+        ],
+    )
 
 
 def show_schema() -> None:

@@ -27,7 +27,8 @@ def new(path: Annotated[Path, typer.Argument(metavar="PATH", help="A file that d
     except FileExistsError:
         fail(f"error: {path} exists\nhint: a secret is never overwritten; name another file, or remove it first.")
     except OSError as error:
-        fail(f"error: {path} cannot be made: {os.strerror(error.errno or 0).lower()}")
+        fail(f"error: {path} cannot be made: {(error.strerror or 'nobody says why').lower()}")
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(32) + "\n")
-    typer.echo(f"{path} holds a new secret. In the file: {{file: {path}}}")
+    typer.echo(f"{path} holds a new secret.")
+    typer.echo("In the configuration: {file: PATH}, where a relative PATH begins at the folder of that file.")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from ostiary.config import Configuration, ConfigurationError, load
+from ostiary.config import Configuration, ConfigurationError, Problem, load
 from ostiary.judge.loading import LATER_SECTIONS, judge_sections
-from ostiary.judge.third_party import ThirdPartyError, find_third_party
-
-if TYPE_CHECKING:
-    from ostiary.plugins.plugin import Plugin
+from ostiary.judge.third_party import ThirdParty, find_third_party
 
 Environ = Mapping[str, str]
 
@@ -29,6 +27,7 @@ class Exit(IntEnum):
 
     OK = 0
     DENIED = 1
+    FAILED = 1  # no command denies anything where it says so
     USAGE = 2
     UNAVAILABLE = 3
 
@@ -45,18 +44,48 @@ def fail(text: str, code: Exit = Exit.USAGE) -> NoReturn:
     raise typer.Exit(code)
 
 
-def third_party_or_fail() -> Mapping[str, Plugin]:
-    """The installed third-party plugins, or the end with what is wrong with one."""
-    try:
-        return find_third_party()
-    except ThirdPartyError as error:
-        fail(f"error: {error}\nhint: uninstall the distribution, or fix its entry point.")
+def refuse(context: typer.Context, what: str, hint: str = "", code: Exit = Exit.USAGE) -> NoReturn:
+    """Say what is wrong, as JSON on stdout where the command prints JSON, and end."""
+    if wants_json(context):
+        problem = Problem(where=None, key="", what=what, hint=hint)
+        typer.echo(json.dumps({"problems": problems_as_json([problem])}))
+        raise typer.Exit(code)
+    fail(f"error: {what}" + (f"\nhint: {hint}" if hint else ""), code)
 
 
-def load_or_fail(context: typer.Context, file: Path) -> tuple[Configuration, Mapping[str, Plugin]]:
-    """The valid file, or all that is wrong with it on stderr and exit code 2."""
-    third_party = third_party_or_fail()
+def wants_json(context: typer.Context) -> bool:
+    """Whether the command was given `--json`."""
+    return context.params.get("as_json") is True
+
+
+def problems_as_json(problems: Iterable[Problem]) -> list[dict[str, object]]:
+    """Every problem with all its members; those that it does not have are null."""
+    return [
+        {
+            "file": None if problem.where is None else problem.where.file,
+            "line": None if problem.where is None else problem.where.line,
+            "column": None if problem.where is None else problem.where.column,
+            "key": problem.key,
+            "what": problem.what,
+            "hint": problem.hint,
+            "failure_class": problem.failure_class,
+        }
+        for problem in problems
+    ]
+
+
+def third_party_or_fail() -> ThirdParty:
+    """The installed third-party plugins. None is loaded yet: one that a route names and that fails is the file's."""
+    return find_third_party()
+
+
+def load_or_fail(context: typer.Context, file: Path) -> tuple[Configuration, ThirdParty]:
+    """The valid file, or the end with all that is wrong with it: JSON on stdout for `--json`, otherwise on stderr."""
+    third_party = find_third_party()
     try:
         return load(file, judge_sections(third_party), environ_of(context), later=LATER_SECTIONS), third_party
     except ConfigurationError as error:
+        if wants_json(context):
+            typer.echo(json.dumps({"valid": False, "problems": problems_as_json(error.problems)}))
+            raise typer.Exit(Exit.USAGE) from None
         fail(str(error))
