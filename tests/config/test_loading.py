@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler, JsonValue
 
 from ostiary.config import (
     AnySection,
@@ -31,6 +31,8 @@ from ostiary.config import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pydantic_core.core_schema import CoreSchema
 
     from ostiary.config import Problem
 
@@ -427,3 +429,21 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
         load(path, (), {})
     with pytest.raises(ConfigurationError, match="cannot be read: not a regular file"):
         load(Path("/dev/zero"), (), {})
+
+
+def test_the_shape_of_a_section_is_looked_at_once_however_much_is_refused_in_it(problems: Refusing) -> None:
+    """Ours: a large file with an error in each line is answered as soon as a valid one."""
+    looked: list[str] = []
+
+    class Counting(Settings):
+        rows: int = 5
+
+        @classmethod
+        def __get_pydantic_json_schema__(
+            cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+        ) -> dict[str, JsonValue]:
+            looked.append("once more")
+            return handler(schema)
+
+    found = problems("counting: {rows: 1" + ", rows: 2" * 50 + "}", Section(name="counting", model=Counting))
+    assert (len(found), len(looked)) == (50, 1)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, RootModel, ValidationError
@@ -178,15 +179,13 @@ class _Run:
 
     def refusals(self, models: Mapping[str, type[BaseModel]]) -> None:
         """What the reader refused, named no further than it is known, nor than where a secret reference begins."""
-        shapes: dict[str, Shape] = {}
+        shape_of = cache(lambda name: Shape(models[name]))
         for each in self.document.refused:
             path: KeyPath = ()
             if each.path:
                 name = str(each.path[0])
-                model = models.get(name)
-                if model is not None:
-                    shape = shapes.setdefault(name, Shape(model))
-                    path = (name, *shape.known(each.path[1:]))
+                if name in models:
+                    path = (name, *shape_of(name).known(each.path[1:]))
                 elif name in Frame.model_fields:
                     path = (name,)
             self.problems.append(
