@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ostiary.authorities.settings import AUTHORIZATION_SERVERS, AuthorizationServersSettings
 from ostiary.config import Complaint, Configuration, Section, refuse_insecure_http
-from ostiary.decision.routes import Edge, Match, Policy, Publication, Route, RouteMetadata, RouteProtocol
+from ostiary.decision.routes import USUAL_METHODS, Edge, Match, Policy, Publication, Route, RouteMetadata, RouteProtocol
 from ostiary.judge.gateway_settings import GATEWAY, GatewaySettings
 from ostiary.judge.route_settings import RouteSettings, RoutesSettings, parse_upstream
 from ostiary.judge.third_party import ThirdPartyError
@@ -215,21 +215,19 @@ def _check_publication(index: int, route: RouteSettings, gateway: GatewaySetting
 def _check_pairs(routes: tuple[RouteSettings, ...]) -> Iterator[Complaint]:
     """No two of a name; where host and path are equal, methods are disjoint, or one would never be reached."""
     names: set[str] = set()
-    places: dict[tuple[str, str | None], list[RouteSettings]] = {}
+    places: dict[tuple[str, str | None], dict[str, str]] = {}
     for index, route in enumerate(routes):
         if route.name in names:
             yield Complaint(path=("routes", index, "name"), what="stands twice", hint="A route's name is its identity.")
         names.add(route.name)
-        group = places.setdefault((route.match.path, route.match.host), [])
-        shadows = [other.name for other in group if _overlap(route.match.methods, other.match.methods)]
-        if shadows:
+        taken = places.setdefault((route.match.path, route.match.host), {})
+        methods = [method for method in USUAL_METHODS if route.match.methods is None or method in route.match.methods]
+        shadow = next((taken[method] for method in methods if method in taken), None)
+        if shadow is not None:
             yield Complaint(
                 path=("routes", index, "match"),
-                what=f"is shadowed: route {shadows[0]!r} has the same host and path",
+                what=f"is shadowed: route {shadow!r} has the same host and path",
                 hint="Give both disjoint `methods`, or change one of the paths.",
             )
-        group.append(route)
-
-
-def _overlap(one: frozenset[str] | None, other: frozenset[str] | None) -> bool:
-    return one is None or other is None or bool(one & other)
+        for method in methods:
+            taken.setdefault(method, route.name)
