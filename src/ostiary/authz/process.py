@@ -94,8 +94,7 @@ class _Binding:
         """Read and bind one generation.
 
         Raises:
-            ConfigurationError: the file is not valid here: a secret is missing in this process, perhaps.
-            ThirdPartyError: an installed plugin cannot be used.
+            ConfigurationError: the file is not valid here: a secret is missing in this process, or a plugin, perhaps.
             OSError: the copy of the file, or the key for subjects, cannot be read.
         """
         third_party = find_third_party()

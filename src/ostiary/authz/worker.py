@@ -21,7 +21,6 @@ from ostiary.authz.metadata_app import MetadataApp
 from ostiary.authz.registry import Generation, Generations
 from ostiary.config import ConfigurationError
 from ostiary.judge.generations import Drain, Forget, Load, Loaded, MessageFault, Recall, Refused, parse_line, to_line
-from ostiary.judge.third_party import ThirdPartyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,7 +147,7 @@ class _Worker:
     async def _try(self, order: Load) -> Refused | None:
         try:
             generation = await _in_thread(self._load, order)
-        except (ConfigurationError, ThirdPartyError, OSError) as error:
+        except (ConfigurationError, OSError) as error:
             return Refused(number=order.number, errors=str(error))
         except Exception as error:  # noqa: BLE001 - whatever fails, the old generations stay
             _log.error("a generation could not be loaded", generation=order.number, error=type(error).__name__)

@@ -12,12 +12,13 @@ from typing import Annotated
 import structlog
 import typer
 
-from ostiary.cli.shared import Environ, Exit, FileOption, environ_of, fail, third_party_or_fail
+from ostiary.cli.shared import Environ, Exit, FileOption, environ_of, fail
 from ostiary.config import Configuration, ConfigurationError, load_bytes, read_file
 from ostiary.diagnostics.logs import LogLevel, configure_logging
 from ostiary.gateway import NotReloaded, Reloaded, StartFault
 from ostiary.gateway.role import GatewayRole
 from ostiary.judge.loading import LATER_SECTIONS, judge_sections
+from ostiary.judge.third_party import find_third_party
 
 _ROLES = ("gateway",)
 _LATER = ("authz", "drive", "jobs", "console")
@@ -63,7 +64,7 @@ class _Serving:
         self._file = file
         self._worker_command = worker_command
         self._environ = environ
-        self._third_party = third_party_or_fail()
+        self._third_party = find_third_party()
         self._tried = b""  # SHA-256 of the bytes that were last read: they are not read again for having been touched
 
     def read(self) -> tuple[Configuration, bytes]:

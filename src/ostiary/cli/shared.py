@@ -74,11 +74,6 @@ def problems_as_json(problems: Iterable[Problem]) -> list[dict[str, object]]:
     ]
 
 
-def third_party_or_fail() -> ThirdParty:
-    """The installed third-party plugins. None is loaded yet: one that a route names and that fails is the file's."""
-    return find_third_party()
-
-
 def load_or_fail(context: typer.Context, file: Path) -> tuple[Configuration, ThirdParty]:
     """The valid file, or the end with all that is wrong with it: JSON on stdout for `--json`, otherwise on stderr."""
     third_party = find_third_party()
