@@ -11,7 +11,7 @@ from tests.rfc9110 import parse_challenge
 from tests.samples import ORIGIN, ROUTE
 
 from ostiary.decision.reasons import CONSEQUENCES, Reason
-from ostiary.decision.refusal import MAX_CHALLENGE_PATH, MAX_RETRY_AFTER_SECONDS, is_composable, refuse
+from ostiary.decision.refusal import MAX_CHALLENGE_PATH, MAX_RETRY_AFTER_SECONDS, MAX_SCOPES, is_composable, refuse
 from ostiary.decision.routes import Disclosure, MetadataLocation, RouteProtocol
 from ostiary.decision.verdict import Deny
 
@@ -172,6 +172,13 @@ def test_whatever_the_path_every_composable_denial_is_composed(
 def test_a_scope_that_no_challenge_carries_is_not_composable(scope: str) -> None:
     """RFC 6749 §3.3: from a third party's plugin, say."""
     assert not is_composable(Deny(Reason.SCOPE_MISSING, scopes=("fine", scope)))
+
+
+def test_more_scopes_than_a_header_holds_are_not_composable() -> None:
+    """Ours: Envoy drops an answer with such a header, and the client would get another than the record says."""
+    most = ("a" * 15,) * (MAX_SCOPES // 16)
+    assert is_composable(Deny(Reason.SCOPE_MISSING, scopes=most))
+    assert not is_composable(Deny(Reason.SCOPE_MISSING, scopes=(*most, "a")))
 
 
 class Written(int):

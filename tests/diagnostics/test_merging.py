@@ -25,6 +25,18 @@ def test_what_envoy_says_of_a_refusal_of_the_judge_adds_nothing() -> None:
     assert merge(edge, judged) == judged
 
 
+def test_where_envoy_could_not_pass_a_refusal_on_the_record_says_what_the_client_got() -> None:
+    """operator.md, `explain`: an answer that came too late, or that Envoy could not read, is not what was sent."""
+    judged = made(reason=Reason.SCOPE_MISSING, status=403, steps=HEAD)
+    edge = edge_record(reference=judged.reference, time=judged.time, status=503, reason=Reason.EDGE_DECISION)
+
+    one = merge(judged, edge)
+
+    assert one == merge(edge, judged)
+    assert (one.verdict, one.status, one.reason) == (VerdictLabel.UNAVAILABLE, 503, Reason.EDGE_DECISION)
+    assert one.steps == HEAD
+
+
 def test_a_refusal_of_envoy_behind_an_allow_keeps_the_steps() -> None:
     """`operator.md`: where the judge had allowed, the two become one record, steps kept."""
     judged = allowed(steps=HEAD, client_id="reader", total_seconds=0.01)

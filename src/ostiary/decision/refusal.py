@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # challenged with its route's: the resource that it lies in.
 MAX_CHALLENGE_PATH: Final = 2048
 MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
+MAX_SCOPES: Final = 8192  # characters, with a blank behind each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,15 @@ class Refusal:
 def is_composable(deny: Deny) -> bool:
     """Whether `refuse` can compose it and a record hold it: types bind only who checks them, as a stranger may not.
 
-    A listed reason, none of the edge's; scopes that a challenge can carry; a note that is text; seconds that are a
-    whole number, a day's at most: `Retry-After` is written from them (RFC 9110 §10.2.3).
+    A listed reason, none of the edge's; scopes that a challenge can carry, and not too many; a note that is text;
+    seconds that are a whole number, a day's at most: `Retry-After` is written from them (RFC 9110 §10.2.3).
     """
     return (
         isinstance(deny.reason, Reason)
         and CONSEQUENCES[deny.reason].status is not None
         and isinstance(deny.scopes, tuple)
         and all(isinstance(scope, str) and is_scope_token(scope) for scope in deny.scopes)
+        and sum(len(scope) + 1 for scope in deny.scopes) <= MAX_SCOPES
         and isinstance(deny.note, str)
         and type(deny.retry_after_seconds) is int  # a subclass writes itself as it likes
         and 0 <= deny.retry_after_seconds <= MAX_RETRY_AFTER_SECONDS

@@ -60,14 +60,15 @@ def edge_record(
 def merge(one: DecisionRecord, other: DecisionRecord) -> DecisionRecord:
     """One record of two with the same reference; the order of the two does not matter.
 
-    Two of the judge: the later one, with the steps of both. One of the edge: it adds nothing to a refusal of the
-    judge; where the judge had allowed, what the edge answered stands, with all that the judge knew.
+    Two of the judge: the later one, with the steps of both. One of the edge: it adds nothing to a refusal of the judge
+    that it passed on; where the client got another answer than the judge gave, that one stands, with all that the judge
+    knew.
     """
     first, second = (one, other) if one.time <= other.time else (other, one)
     if first.source is second.source:
         return _joined(first, second) if second.source is RecordSource.JUDGE else first
     judged, edge = (one, other) if one.source is RecordSource.JUDGE else (other, one)
-    if judged.verdict is not VerdictLabel.ALLOW:
+    if judged.verdict is not VerdictLabel.ALLOW and judged.status == edge.status:
         return judged
     return judged._replace(
         source=RecordSource.EDGE,
