@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -204,7 +205,7 @@ async def awaited(seen: Exchange) -> Exchange:
     return seen
 
 
-def raising(error: Exception) -> Callable[[Exchange], object]:
+def raising(error: BaseException) -> Callable[[Exchange], object]:
     def act(_: Exchange) -> object:
         raise error
 
@@ -226,6 +227,8 @@ def broken_notes(seen: Exchange, notes: object) -> Exchange:
 MISDEEDS: dict[str, tuple[Callable[[Exchange], object], str]] = {
     "it raises": (raising(RuntimeError("Canary-7f3a9c")), "RuntimeError"),
     "it raises what ends a generator": (raising(StopIteration(ALLOW)), "StopIteration"),
+    "it ends the process": (raising(SystemExit(1)), "SystemExit"),
+    "it says that we were cancelled": (raising(CancelledError()), "CancelledError"),
     "it asks": (asking, "BrokenTermsError"),
     "it yields what is no question": (yielding, "BrokenTermsError"),
     "it returns nothing": (lambda _: None, "BrokenTermsError"),
@@ -244,6 +247,12 @@ MISDEEDS: dict[str, tuple[Callable[[Exchange], object], str]] = {
     "its note is a number": (lambda _: broken_denial(note=5), "BrokenTermsError"),
     "its seconds are a header": (lambda _: unavailable("1\r\nX: y"), "BrokenTermsError"),
 }
+
+
+def test_ctrl_c_is_no_failure_of_a_plugin() -> None:
+    """Ours: somebody at a terminal wants it to end."""
+    with pytest.raises(KeyboardInterrupt):
+        with_stranger(raising(KeyboardInterrupt()))
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS)
@@ -336,17 +345,6 @@ def test_what_compares_equal_is_not_taken_over_either(change: dict[str, object])
     assert result.verdict == Deny(Reason.AUDIENCE_GATEWAY_MISMATCH)
     assert result.exchange.is_bk_oauth2 is True
     assert type(result.exchange.path) is str
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
-def test_what_ends_the_process_is_not_swallowed(error: BaseException) -> None:
-    """Ours: a worker that is told to end does, and Envoy answers 503."""
-
-    def act(_: Exchange) -> object:
-        raise error
-
-    with pytest.raises(type(error)):
-        with_stranger(act)
 
 
 def test_a_plugin_asks_only_what_its_terms_list() -> None:

@@ -100,7 +100,9 @@ def walk(chain: Chain, exchange: Exchange, credentials: Credentials, clock: Cloc
                 outcome = yield from _ask_within_terms(outcome, terms)
             if type(outcome) is not Exchange or not terms.judges:
                 outcome = _believed(outcome, exchange, terms)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, nothing is let through
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, SystemExit too, lets nothing through
             outcome = Deny(Reason.PLUGIN_FAILED, note=type(error).__name__)
         began, then = then, clock()
         if isinstance(outcome, Deny):
