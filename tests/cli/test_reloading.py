@@ -83,6 +83,12 @@ routes:
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [int(pid) for pid in found if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
+    def envoy(self) -> int:
+        """Envoy's process."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        (pid,) = [int(pid) for pid in found if b"bootstrap.yaml" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return pid
+
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=20)
@@ -172,6 +178,29 @@ def test_a_file_that_changes_is_read_again_and_one_that_is_only_touched_is_not(s
     beside.replace(served.file)
     assert json.loads(wait_said(served.process, '"reloaded"'))["generation"] > before
     assert served.status() == 401
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whose children processes are")
+def test_a_valid_file_comes_into_force_though_envoy_was_away(tmp_path: Path) -> None:
+    """configuration.md: SIGHUP or a changed file reloads; what fails for another reason is tried again when touched."""
+    served = Served(tmp_path)
+    served.begin()
+    os.kill(served.envoy(), signal.SIGKILL)
+    served.write(route="/invoices")
+    served.process.send_signal(signal.SIGHUP)
+
+    def is_in_force() -> bool:
+        served.file.touch()
+        try:
+            return served.status("/invoices") == 401
+        except OSError:  # Envoy is not back
+            return False
+
+    try:
+        _wait(is_in_force)
+    finally:
+        served.end()
+    assert served.process.returncode == 0
 
 
 def test_the_operators_token_is_read_again(served: Served) -> None:

@@ -154,4 +154,7 @@ class _Serving:
             configuration, data = await asyncio.to_thread(self.read)
         except ConfigurationError as error:
             return role.refuse(str(error))
-        return await role.reload(configuration, data, self._third_party)
+        outcome = await role.reload(configuration, data, self._third_party)
+        if isinstance(outcome, NotReloaded):
+            self._tried = b""  # nothing is wrong with the file: it may be in force next time
+        return outcome

@@ -42,7 +42,7 @@ async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admi
         OSError: the files cannot be written; none has been replaced.
     """
     (old_generation, old), (generation, new) = before, after
-    refused = await admin.stats(*RDS_REFUSED)
+    refused = await _refusals(admin)
     kept = tuple(route for route in old.routes if route.name not in {route.name for route in new.routes})
     # All of them before the first takes its place: a disk that fills up must not leave half of a plan in force.
     both = _stage(new, "cds.yaml", "both", render.cds(generation, (*new.routes, *kept), new.trusted_ca))
@@ -55,7 +55,7 @@ async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admi
     taken = await _shows(admin, CDS_VERSION, generation)
     if taken:
         routes()
-        taken = await _shows(admin, RDS_VERSION, generation) and await admin.stats(*RDS_REFUSED) == refused
+        taken = await _shows(admin, RDS_VERSION, generation) and await _refusals(admin) <= refused
     if not taken:
         old_routes()
         old_upstreams()
@@ -64,6 +64,11 @@ async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admi
     if listener is not None:
         listener()
     return None
+
+
+async def _refusals(admin: Admin) -> int:
+    """How often Envoy has refused routes since it started; it may have started again since it was last asked."""
+    return sum(map(int, (await admin.stats(*RDS_REFUSED)).values()))
 
 
 async def _shows(admin: Admin, name: str, generation: int) -> bool:
