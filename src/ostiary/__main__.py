@@ -10,6 +10,7 @@ from ostiary.cli import run
 
 def main() -> None:
     """Run the command line with the process's arguments and environment; ends the process with its exit code."""
+    # The one place where the environment enters: everything below is handed it.
     sys.exit(run(sys.argv[1:], dict(os.environ)))
 
 

@@ -74,7 +74,7 @@ def test_it_listens_on_the_loopback_address_alone(host: str) -> None:
         listener.start()
     except OSError as error:
         assert error.errno == errno.EADDRNOTAVAIL  # noqa: PT017  # the machine has no such loopback
-        pytest.skip(f"no {host} on this machine")
+        pytest.skip(f"no {host} on this machine")  # macOS has one address on loopback, a container perhaps no IPv6
     with serve(listener) as base_url:
         url = urlsplit(base_url)
         assert (url.hostname, _get(base_url)) == (host, "hello")

@@ -23,6 +23,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+from tests.authorities.peer import rfc7662
 from tests.e2e.authority import Authority, active, hangs, says
 from tests.e2e.running import Reply, request
 from tests.e2e.serving import Served, serving, write
@@ -163,14 +164,7 @@ def _authority() -> Authority:
 
 
 def _members(authority: str, upstream: str) -> dict[str, JsonValue]:
-    corp: dict[str, JsonValue] = {
-        "kind": "rfc7662",
-        "issuer": authority,
-        "introspection_endpoint": authority + "/introspect",
-        "client_id": "gate",
-        "client_secret": {"env": "SECRET"},
-        "timeout": "500ms",
-    }
+    corp = rfc7662(authority, client_id="gate", timeout="500ms")
     post: dict[str, JsonValue] = {**corp, "client_auth": "client_secret_post", "client_secret": {"env": "POST_SECRET"}}
     bkauth: dict[str, JsonValue] = {
         "kind": "bkauth",

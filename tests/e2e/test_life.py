@@ -13,6 +13,7 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from tests.authorities.peer import rfc7662
 from tests.decision_row import PUBLIC_URL
 from tests.e2e.authority import Authority, active, says
 from tests.e2e.serving import serving, write
@@ -51,17 +52,10 @@ def members(issuer: str, upstream: str, *, refuses: bool = False) -> dict[str, J
             "scopes": scopes,
         }
 
-    server: dict[str, JsonValue] = {
-        "kind": "rfc7662",
-        "issuer": issuer,
-        "introspection_endpoint": issuer + "/introspect",
-        "client_id": GATE.client_id,
-        "client_secret": {"env": "SECRET"},
-    }
     return {
         "decision_log": {"sample_allows": 0},
         "gateway": {"public_url": PUBLIC_URL},
-        "authorization_servers": {"corp": server},
+        "authorization_servers": {"corp": rfc7662(issuer)},
         "routes": [route("steady", []), route("wavering", ["never.granted"] if refuses else [])],
     }
 

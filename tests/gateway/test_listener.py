@@ -126,4 +126,4 @@ async def drip(writer: asyncio.StreamWriter | None) -> None:
     """A byte now and then, of what never ends."""
     while writer is not None:
         writer.write(b"a")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)  # the drip itself: more often than an idle connection is closed
