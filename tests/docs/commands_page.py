@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from ostiary.cli.main import app
+from ostiary.cli.main import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def commands() -> Iterator[tuple[str, ...]]:
     """The words of every command that a person may give, in the order of `ostiary --help`."""
-    yield from _below(get_command(app), ())
+    yield from _below(get_command(command_line()), ())
 
 
 def _below(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -34,6 +34,7 @@ def render(made: str) -> str:
     Args:
         made: the sentence that says how it is made.
     """
+    app = command_line()
     parts = ["# Commands", f"What `--help` says. {made}"]
     for words in commands():
         shown = CliRunner().invoke(app, [*words, "--help"], prog_name="ostiary", env={"COLUMNS": "80"})

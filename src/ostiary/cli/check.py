@@ -6,7 +6,8 @@ import json
 
 import typer
 
-from ostiary.cli.shared import FileOption, JsonOption, load_or_fail
+from ostiary.cli.ending import JsonOption
+from ostiary.cli.shared import FileOption, load_or_fail
 from ostiary.judge.route_rules import build_routes
 
 

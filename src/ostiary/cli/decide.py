@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostiary.cli.ending import Exit, JsonOption
 from ostiary.cli.explanation import show
-from ostiary.cli.shared import Exit, FileOption, JsonOption, load_or_fail, refuse
+from ostiary.cli.shared import FileOption, load_or_fail, refuse
 from ostiary.decision.facts import Door, RequestFacts
 from ostiary.decision.reasons import Reason
 from ostiary.decision.verdict import Deny, VerdictLabel

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ostiary.cli.shared import JsonOption, fail
+from ostiary.cli.ending import JsonOption, fail
 
 _PIPED_COLUMNS = 80
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ostiary.cli.ending import Exit, JsonOption
 from ostiary.cli.explanation import show
-from ostiary.cli.shared import Exit, FileOption, JsonOption, load_or_fail, refuse
+from ostiary.cli.shared import FileOption, load_or_fail, refuse
 from ostiary.diagnostics.decision_log import Unreadable, read_decision
 from ostiary.diagnostics.explanation import explain as explained
 from ostiary.diagnostics.record import DecisionRecord

@@ -3,36 +3,56 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import typer
 
-from ostiary.cli import check, decide, demo, explain, reference, secret, serve, worker
+from ostiary.cli.ending import Exit
 from ostiary.cli.printing import UNWRITABLE, flush_output, prepare_streams
-from ostiary.cli.shared import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-app = typer.Typer(
-    name="ostiary",
-    help="Guards the resource side of OAuth 2.0: a gateway on Envoy, and an answer to every why.",
-    epilog="Begin with `ostiary demo`. Every command has --help.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command()(demo.demo)
-app.command()(serve.serve)
-app.command()(check.check)
-app.command()(decide.decide)
-app.command()(explain.explain)
-app.command("routes")(reference.show_routes)
-app.command("reasons")(reference.show_reasons)
-app.command("schema")(reference.show_schema)
-app.add_typer(secret.app, name="secret")
-app.command(hidden=True)(worker.worker)
+# Where each command is. One is imported when it is given: a worker that replaces a dead one loads no database.
+COMMANDS = {
+    "demo": "ostiary.cli.demo:demo",
+    "serve": "ostiary.cli.serve:serve",
+    "check": "ostiary.cli.check:check",
+    "decide": "ostiary.cli.decide:decide",
+    "explain": "ostiary.cli.explain:explain",
+    "routes": "ostiary.cli.routes:show_routes",
+    "reasons": "ostiary.cli.reasons:show_reasons",
+    "schema": "ostiary.cli.routes:show_schema",
+    "secret": "ostiary.cli.secret:app",
+    "worker": "ostiary.cli.worker:worker",
+}
+_HIDDEN = frozenset({"worker"})
+
+
+def command_line(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with these of `COMMANDS`."""
+    app = typer.Typer(
+        name="ostiary",
+        help="Guards the resource side of OAuth 2.0: a gateway on Envoy, and an answer to every why.",
+        epilog="Begin with `ostiary demo`. Every command has --help.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_group)
+    for name in names:
+        command = resolve_name(COMMANDS[name])
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, hidden=name in _HIDDEN)(command)
+    return app
+
+
+def _group() -> None:
+    """Makes a group of even one command."""
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -63,7 +83,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
-        app(list(arguments), prog_name="ostiary", obj=dict(environ))
+        given = [name for name in arguments[:1] if name in COMMANDS]
+        command_line(given or COMMANDS)(list(arguments), prog_name="ostiary", obj=dict(environ))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return Exit.OK

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ostiary.cli.shared import fail
+from ostiary.cli.ending import fail
 
 app = typer.Typer(help="Secrets that Ostiary verifies or signs with.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -12,7 +12,8 @@ from typing import Annotated
 import structlog
 import typer
 
-from ostiary.cli.shared import Environ, Exit, FileOption, environ_of, fail
+from ostiary.cli.ending import Environ, Exit, environ_of, fail
+from ostiary.cli.shared import FileOption
 from ostiary.config import Configuration, ConfigurationError, load_bytes, read_file
 from ostiary.diagnostics.logs import LogLevel, configure_logging
 from ostiary.gateway import NotReloaded, Reloaded, StartFault

@@ -1,47 +1,22 @@
-"""What several commands share: the file's option, the environment, exit codes, and how a refused file is shown."""
+"""What the commands that read the file share: its option, and how one that is refused is shown."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from enum import IntEnum
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from ostiary.cli.ending import Exit, environ_of, fail
 from ostiary.config import Configuration, ConfigurationError, Problem, load
 from ostiary.judge.loading import LATER_SECTIONS, judge_sections
 from ostiary.judge.third_party import ThirdParty, find_third_party
 
-Environ = Mapping[str, str]
-
 FileOption = Annotated[
     Path, typer.Option("-c", "--config", metavar="FILE", help="The configuration file.", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-
-
-class Exit(IntEnum):
-    """Exit codes; a script may rely on them."""
-
-    OK = 0
-    DENIED = 1
-    FAILED = 1  # no command denies anything where it says so
-    USAGE = 2
-    UNAVAILABLE = 3
-
-
-def environ_of(context: typer.Context) -> Environ:
-    """The process's environment, handed in at the top: nothing below reads it by itself."""
-    environ = context.find_root().obj
-    return environ if isinstance(environ, dict) else {}
-
-
-def fail(text: str, code: Exit = Exit.USAGE) -> NoReturn:
-    """Say what went wrong on stderr, and end."""
-    typer.echo(text, err=True)
-    raise typer.Exit(code)
 
 
 def refuse(context: typer.Context, what: str, hint: str = "", code: Exit = Exit.USAGE) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ostiary.authz.process import run_worker_process
-from ostiary.cli.shared import environ_of
+from ostiary.cli.ending import environ_of
 from ostiary.diagnostics.logs import LogLevel
 
 

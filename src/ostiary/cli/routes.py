@@ -1,4 +1,4 @@
-"""`ostiary routes`, `reasons`, `schema`: reference material from the code itself."""
+"""`ostiary routes`, `schema`: what a file says, and what one may say."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ostiary.cli.ending import JsonOption
 from ostiary.cli.printing import show_table
-from ostiary.cli.shared import FileOption, JsonOption, load_or_fail
+from ostiary.cli.shared import FileOption, load_or_fail
 from ostiary.config import schema
-from ostiary.decision.reasons import CONSEQUENCES
 from ostiary.judge.loading import judge_sections
 from ostiary.judge.route_rules import build_routes
 
@@ -30,24 +30,6 @@ def show_routes(context: typer.Context, file: FileOption, *, as_json: JsonOption
         [
             (route.name, _match(route), _for(route), _demands(route), route.policy.authority or "nobody")
             for route in routes
-        ],
-    )
-
-
-def show_reasons(*, as_json: JsonOption = False) -> None:
-    """Show every reason for which a request can be refused: its status and what it means."""
-    if as_json:
-        rows = [
-            {"reason": reason, "status": row.status, "text": row.text or None, "meaning": row.meaning}
-            for reason, row in CONSEQUENCES.items()
-        ]
-        typer.echo(json.dumps(rows))
-        return
-    show_table(
-        ("REASON", "STATUS", "MEANING"),
-        [
-            (reason, "as sent" if row.status is None else str(row.status), row.meaning)
-            for reason, row in CONSEQUENCES.items()
         ],
     )
 
