@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 # A wall clock decides nothing: a loaded machine fails no property.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of the time a test waits: for a process to start, a line to come, a deadline to pass."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.fixture

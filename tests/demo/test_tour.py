@@ -51,10 +51,16 @@ def test_a_title_stands_once() -> None:
 
 
 @pytest.fixture(scope="module")
-def piped(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `piped` leaves the picture."""
+    return tmp_path_factory.mktemp("picture") / "tour.svg"
+
+
+@pytest.fixture(scope="module")
+def piped(tmp_path_factory: pytest.TempPathFactory, picture: Path) -> subprocess.CompletedProcess[str]:
     """`ostiary demo` as a script runs it."""
     environ = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("d")), "COLUMNS": "200"}
-    command = [sys.executable, "-m", "ostiary", "demo"]
+    command = [sys.executable, "-m", "ostiary", "demo", "--svg", str(picture)]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=55, check=False)  # noqa: S603 - ours
 
 
@@ -110,11 +116,9 @@ def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_picture_is_self_contained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("piped")
+def test_the_picture_is_self_contained(picture: Path) -> None:
     """Ours: README shows it, and fetches nothing for it."""
-    picture = tmp_path / "tour.svg"
-    assert run(["demo", "--svg", str(picture)], {}) == 0
-    capsys.readouterr()
     text = picture.read_text(encoding="utf-8")
     assert set(re.findall(r"https?://([a-z0-9.-]+)", text)) <= {"127.0.0.1", "www.w3.org"}
     assert "@font-face" not in text

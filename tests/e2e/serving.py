@@ -141,7 +141,7 @@ def descendants(pid: int) -> dict[int, str]:
         if folder.name.isdecimal():
             try:
                 state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                line = os.fsdecode((folder / "cmdline").read_bytes().replace(b"\0", b" "))
             except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
                 continue
             if state != "Z":
