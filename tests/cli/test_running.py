@@ -129,7 +129,7 @@ def test_an_unknown_reference_ends_with_1(file: Path, capsys: pytest.CaptureFixt
     [
         (["--path", "/billing"], 1, "credentials-missing"),
         (["--path", "/nowhere"], 1, "route-unmatched"),
-        (["--path", "/a%2fb"], 1, "target-not-canonical"),
+        (["--path", "/a%2fb"], 1, "edge-path"),
         (["--path", "/billing", "--header", "Authorization: Bearer not a token"], 1, "token-format"),
         (["--path", "/billing", "--header", f"Authorization: Bearer {TOKEN}"], 3, "authority-unavailable"),
     ],

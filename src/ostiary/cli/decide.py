@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,12 +19,14 @@ from ostiary.decision.facts import Door, RequestFacts
 from ostiary.decision.reasons import Reason
 from ostiary.decision.verdict import Deny, VerdictLabel
 from ostiary.diagnostics.explanation import explain
+from ostiary.diagnostics.settings import DECISION_LOG
+from ostiary.diagnostics.subjects import KEY_NAME, SubjectMask, load_subject_key
 from ostiary.judge.loading import SYSTEM_CLOCKS, load_judge
 from ostiary.judge.paths import normalise
 from ostiary.judge.recording import compose_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ostiary.config import Configuration
     from ostiary.decision.facts import Headers
@@ -77,7 +80,7 @@ def decide(
         note = "the route is `unsafe_anonymous`: nothing is judged"
         typer.echo(json.dumps({"verdict": "allow", "note": note}) if as_json else f"allow\n  {note}")
         return
-    explanation = explain(record)
+    explanation = explain(record, _mask(configuration))
     if as_json:
         typer.echo(json.dumps(explanation.members))
     else:
@@ -96,11 +99,22 @@ async def _decide(
 
 
 def _refused_path(facts: RequestFacts) -> DecisionRecord:
-    """What Envoy would refuse before anyone is asked."""
-    verdict = Deny(Reason.TARGET_NOT_CANONICAL, note="Envoy refuses this path: edge-path")
-    return compose_record(
+    """What Envoy refuses before anyone is asked."""
+    verdict = Deny(Reason.TARGET_NOT_CANONICAL)  # the other doors' word for it, with the same status
+    record = compose_record(
         facts, route=None, verdict=verdict, walked=None, told=None, time=SYSTEM_CLOCKS.wall(), seconds=0.0
     )
+    return record._replace(reason=Reason.EDGE_PATH)
+
+
+def _mask(configuration: Configuration) -> Callable[[str], str] | None:
+    """Subjects as the decision log names them, where its key can be read; otherwise by a key of the moment."""
+    if configuration.require(DECISION_LOG).show_subjects:
+        return None
+    with suppress(OSError):
+        if (configuration.data_dir / KEY_NAME).exists():
+            return SubjectMask(load_subject_key(configuration.data_dir)).name
+    return SubjectMask(load_subject_key(None)).name
 
 
 def _headers(context: typer.Context, options: Iterable[str]) -> Headers:

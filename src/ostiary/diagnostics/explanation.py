@@ -10,7 +10,7 @@ from ostiary.decision.reasons import CONSEQUENCES
 from ostiary.diagnostics.record_json import compose, from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ostiary.diagnostics.record import DecisionRecord
     from ostiary.oauth.json import JsonValue
@@ -40,9 +40,14 @@ class Explanation:
         return "\n".join(_lines(self)) + "\n"
 
 
-def explain(record: DecisionRecord) -> Explanation:
-    """Say what a record says."""
-    members, data = compose(record)
+def explain(record: DecisionRecord, mask: Callable[[str], str] | None = None) -> Explanation:
+    """Say what a record says.
+
+    Args:
+        record: as it was read, or as the judge made it.
+        mask: what is said instead of a subject that nothing has masked.
+    """
+    members, data = compose(record, mask)
     record = from_json(data)  # the texts of a record that nobody has sent are not safe to print
     meaning = "" if record.reason is None else CONSEQUENCES[record.reason].meaning
     answer = " ".join([str(members[name]) for name in ("verdict", "status", "reason") if name in members])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from enum import StrEnum
-from types import GeneratorType
+from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ostiary.decision.reasons import Reason
@@ -140,7 +140,7 @@ class BrokenTermsError(Exception):
     """A plugin did what its terms do not allow: a broken invariant, 503 `plugin-failed`."""
 
 
-def _believed(outcome: Outcome | Asking, exchange: Exchange, terms: Terms) -> Outcome:
+def _believed(outcome: object, exchange: Exchange, terms: Terms) -> Outcome:
     """What a step came to, as far as its plugin is believed."""
     if isinstance(outcome, Exchange):
         return outcome if terms.judges else _with_its_notes(exchange, outcome)
@@ -148,6 +148,8 @@ def _believed(outcome: Outcome | Asking, exchange: Exchange, terms: Terms) -> Ou
         if not is_composable(outcome):
             raise BrokenTermsError("it refused in terms that no answer can carry")
         return outcome
+    if isinstance(outcome, CoroutineType):
+        outcome.close()  # of an `async def run`; nobody awaits it, and Python would say so on stderr
     raise BrokenTermsError("it returned neither an exchange nor a refusal")
 
 
