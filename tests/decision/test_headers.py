@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostiary.decision.headers import CREDENTIALS, IDENTITY, is_handed_on, is_managed
-from ostiary.oauth.credentials import AUTHORIZATION, LEGACY_AUTHORIZATION
+from ostiary.decision.headers import IDENTITY, handed_on, is_managed
+from ostiary.oauth.credentials import AUTHORIZATION, CREDENTIALS, LEGACY_AUTHORIZATION
 
 MANAGED = (
     "x-bkapi-jwt",
@@ -89,7 +89,7 @@ def test_a_misspelt_legacy_header_is_managed_since_nobody_judged_it(name: bytes)
 @pytest.mark.parametrize("name", [b"x-request-id", b"origin", b"content-type", b"upgrade", b"mcp-protocol-version"])
 def test_a_plugin_sees_what_every_door_hands_on(name: bytes) -> None:
     """NOTES, *It sees*."""
-    assert is_handed_on(name)
+    assert handed_on([(name, b"")])
 
 
 @given(st.binary())
@@ -97,5 +97,5 @@ def test_no_credential_is_handed_on(name: bytes) -> None:
     """architecture.md: without the two credentials and `Cookie`."""
     assert frozenset({AUTHORIZATION, LEGACY_AUTHORIZATION}) == CREDENTIALS
     for credential in (*CREDENTIALS, b"cookie", b"proxy-authorization"):
-        assert not is_handed_on(credential)
-    assert is_handed_on(name) == bool(re.match(rb"mcp-|(x-request-id|origin|content-type|upgrade)\Z", name))
+        assert not handed_on([(credential, b"")])
+    assert bool(handed_on([(name, b"")])) == bool(re.match(rb"mcp-|(x-request-id|origin|content-type|upgrade)\Z", name))

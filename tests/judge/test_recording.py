@@ -46,7 +46,7 @@ BEARER = ((b"authorization", b"Bearer " + TOKEN.encode()), COOKIE)
 async def _record(
     answer: Told = YES, *, path: str = "/billing", route: Route = ROUTE, token: bool = True
 ) -> DecisionRecord:
-    request = replace(facts(path, BEARER if token else (COOKIE,)), peer="192.0.2.1")
+    request = facts(path, BEARER if token else (COOKIE,))._replace(peer="192.0.2.1")
     decision = await judge(Authority(answer=answer), route).decide(request)
     assert decision.record is not None
     return decision.record

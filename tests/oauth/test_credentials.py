@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import string
-from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -232,7 +231,7 @@ def test_a_raw_token_shows_in_no_repr_of_anything_that_holds_it(before: str, aft
     for holder in (
         credentials,
         credentials.bearer,
-        asdict(credentials),
+        credentials._asdict(),
         Introspect(authority="corp", token=credentials.bearer),
         facts,
         begin(facts, credentials, ROUTE, NOW),

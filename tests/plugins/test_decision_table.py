@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,7 +127,7 @@ def run(row: Row) -> tuple[Walked, Route]:
     headers = tuple(
         (name.lower().encode("ascii"), value.replace("{token}", sent).encode("latin-1")) for name, value in row.headers
     )
-    request = replace(facts(row.path, headers), method=row.method)
+    request = facts(row.path, headers)._replace(method=row.method)
     credentials = parse_credentials(headers)
 
     def ask(question: Question) -> Fact:

@@ -103,7 +103,9 @@ class DecisionApp:
     async def _check(self, scope: Scope, raw_path: bytes, send: Send) -> None:
         # First of all, before anything is awaited: a server may append trailers to its list.
         headers: Headers = tuple(scope["headers"])
-        own = _own(headers)
+        own = dict(headers)
+        if len(own) != len(headers):
+            own = _once(headers)
         facts = RequestFacts(
             door=Door.GATEWAY,
             reference=own[_REFERENCE].decode("latin-1") if _REFERENCE in own else str(uuid.uuid4()),
@@ -113,7 +115,7 @@ class DecisionApp:
             headers=headers,
             peer=own.get(_PEER, b"").decode("latin-1"),
         )
-        if len(own) != len(_OWN):
+        if not own.keys() >= _OWN:
             _log.error("a question that is not our Envoy's", reference=facts.reference)
             await self._deny(Deny(Reason.JUDGE_FAILED, note="not our Envoy's question"), facts, send)
             return
@@ -144,18 +146,10 @@ class DecisionApp:
         )
 
 
-def _own(headers: Headers) -> dict[bytes, bytes]:
-    """The headers that Envoy sends once each; one that is there twice is not in it."""
-    own: dict[bytes, bytes] = {}
-    doubled: set[bytes] = set()
-    for name, value in headers:
-        if name in _OWN:
-            if name in own:
-                doubled.add(name)
-            own[name] = value
-    for name in doubled:
-        del own[name]
-    return own
+def _once(headers: Headers) -> dict[bytes, bytes]:
+    """Those whose name is there once."""
+    names = [name for name, _ in headers]
+    return {name: value for name, value in headers if names.count(name) == 1}
 
 
 async def _send_refusal(refusal: Refusal, reference: str, send: Send) -> None:

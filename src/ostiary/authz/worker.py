@@ -6,24 +6,23 @@ It never outlives its supervisor: when the other end of the control socket is cl
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
-import uvicorn
 
 from ostiary.authz.decision_app import DecisionApp
 from ostiary.authz.metadata_app import MetadataApp
 from ostiary.authz.registry import Generation, Generations
+from ostiary.authz.serving import Server, bind
 from ostiary.config import ConfigurationError
 from ostiary.judge.generations import Drain, Forget, Load, Loaded, MessageFault, Recall, Refused, parse_line, to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from ostiary.diagnostics.record import DecisionRecord
@@ -33,8 +32,6 @@ ENDED: Final = 0
 ORPHANED: Final = 1  # or told what is no message, or a listener of ours failed
 
 _LINE_BYTES: Final = 64 * 1024
-_KEEP_ALIVE_SECONDS: Final = 120  # Envoy closes after 60, so no question meets a closing connection
-_DRAIN_SECONDS: Final = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -85,7 +82,7 @@ class _Worker:
         self._listeners = listeners
         self._orders: asyncio.Queue[Load | Forget] = asyncio.Queue()
         self._drain = asyncio.Event()
-        self._servers: list[_Server] = []
+        self._servers: list[Server] = []
         self._serving: list[asyncio.Task[None]] = []
         self._unsaid: list[int] = []
         self._forgetting: set[asyncio.Task[None]] = set()
@@ -161,8 +158,8 @@ class _Worker:
         if self._servers:
             return
         for path, app in self._listeners:
-            server = _Server(app)
-            serving = asyncio.create_task(server.serve([_bind(path)]))
+            server = Server(app)
+            serving = asyncio.create_task(server.serve([bind(path)]))
             self._servers.append(server)
             self._serving.append(serving)
             await asyncio.wait([asyncio.create_task(server.begun.wait()), serving], return_when=asyncio.FIRST_COMPLETED)
@@ -177,50 +174,6 @@ class _Worker:
         if self._serving:
             await asyncio.wait(self._serving)
         await self._generations.aclose()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers: two of them run in one process, which has its own."""
-
-    def __init__(self, app: App) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                log_level="error",  # a request that is no HTTP is a warning there, and none to us
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
-        )
-        self.begun = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.begun.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _bind(path: Path) -> socket.socket:
-    """A listening place for our own user alone; what a killed worker left there goes."""
-    path.unlink(missing_ok=True)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)
-    try:
-        bound.bind(str(path))
-    finally:
-        os.umask(mask)
-    return bound
 
 
 async def _in_thread(load: Callable[[Load], Generation], order: Load) -> Generation:

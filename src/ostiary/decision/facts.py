@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -17,9 +17,8 @@ class Door(StrEnum):
     CLI = "cli"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFacts:
-    """One request, as it is judged.
+class RequestFacts(NamedTuple):
+    """One request, as it is judged. Neither headers nor body are in its `repr`.
 
     Attributes:
         door: where it arrived.
@@ -27,7 +26,7 @@ class RequestFacts:
         method: as sent, case-sensitive.
         host: the `Host` or `:authority` as sent, port included, or "".
         path: normalised, without query: the path that will be forwarded.
-        headers: pairs of a lower-case name and a value, in wire order, credentials included. Not in the `repr`.
+        headers: pairs of a lower-case name and a value, in wire order, credentials included.
         peer: the client's address as text, or "".
         body: None where it has not been read.
     """
@@ -37,6 +36,9 @@ class RequestFacts:
     method: str
     host: str
     path: str
-    headers: Headers = field(repr=False)
+    headers: Headers
     peer: str = ""
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"RequestFacts(door={self.door!r}, reference={self.reference!r}, method={self.method!r}, …)"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ostiary.oauth.credentials import AUTHORIZATION, LEGACY_AUTHORIZATION
+from ostiary.oauth.credentials import LEGACY_AUTHORIZATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Set by us for the upstream on every judged and allowed request, empty where there is nothing to say.
 IDENTITY: Final = ("x-bkapi-jwt", "x-bkapi-app", "x-bkapi-user")
-
-CREDENTIALS: Final = frozenset({AUTHORIZATION, LEGACY_AUTHORIZATION})
 
 # What a plugin sees of a request is what Envoy hands to the decision service, at every door, without credentials.
 _HANDED_ON: Final = frozenset({b"x-request-id", b"origin", b"content-type", b"upgrade"})
@@ -37,9 +38,9 @@ _MANAGED_EXACT: Final = frozenset(
 )
 
 
-def is_handed_on(name: bytes) -> bool:
-    """Whether a plugin may see this header; `name` in lower case."""
-    return name in _HANDED_ON or name.startswith(_HANDED_ON_PREFIX)
+def handed_on(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    """Those that a plugin may see; names in lower case."""
+    return tuple([pair for pair in headers if pair[0] in _HANDED_ON or pair[0].startswith(_HANDED_ON_PREFIX)])
 
 
 def is_managed(name: bytes) -> bool:

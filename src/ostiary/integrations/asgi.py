@@ -13,9 +13,10 @@ from urllib.parse import unquote
 
 from ostiary.decision.dialects import bkapi
 from ostiary.decision.facts import Door, RequestFacts
-from ostiary.decision.headers import CREDENTIALS, is_managed
+from ostiary.decision.headers import is_managed
 from ostiary.integrations.wire import HTTP, WEBSOCKET_DENIAL, send_answer
 from ostiary.judge.paths import is_canonical
+from ostiary.oauth.credentials import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

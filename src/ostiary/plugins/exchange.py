@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ostiary.decision.headers import is_handed_on
+from ostiary.decision.headers import handed_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +104,7 @@ def begin(facts: RequestFacts, credentials: Credentials, route: Route, now: floa
         host=facts.host,
         path=facts.path,
         peer=facts.peer,
-        headers=tuple([pair for pair in facts.headers if is_handed_on(pair[0])]),
+        headers=handed_on(facts.headers),
         route=route,
         now=now,
         presented=credentials.presented,

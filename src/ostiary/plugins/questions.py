@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ostiary.oauth.introspection import Active, Inactive, Unavailable
 
@@ -17,8 +16,7 @@ class UnexpectedFactError(Exception):
     """A driver resumed a question with another question's fact: a broken invariant, 503 `plugin-failed`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Introspect:
+class Introspect(NamedTuple):
     """Whether a token is active, and what is granted by it (RFC 7662).
 
     Attributes:
