@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as HttpRoute
 from tests.authorities.peer import rfc7662
 from tests.decision_row import PUBLIC_URL
 from tests.e2e.authority import Authority, active, says
 from tests.e2e.serving import serving, write
 from tests.integrations.judging import GATE
 
+from ostiary.devserver import Listener
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from starlette.requests import Request
     from tests.e2e.serving import Served
 
     from ostiary.oauth.json import JsonValue
@@ -133,3 +143,72 @@ def test_a_stream_that_does_not_end_is_cut_and_counted(tmp_path: Path, issuer: s
                     assert time.monotonic() - began < 15
             (line,) = [line for line in served.stderr.lines if b"still running" in line]
             assert json.loads(line)["cut"] == 1
+
+
+@dataclass(slots=True)
+class Slow:
+    """Answers a question when it is told to."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    async def __call__(self, _: Request) -> Response:
+        self.asked.set()
+        await asyncio.to_thread(self.released.wait, 20)
+        return JSONResponse(active())
+
+
+@contextmanager
+def upstreams(*names: str) -> Iterator[list[str]]:
+    """One for each name, which it answers."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(Listener(partial(_says, name)))).start() for name in names]
+
+
+def _says(name: str) -> Starlette:
+    async def answer(_: Request) -> Response:
+        return Response(name)
+
+    return Starlette(routes=[HttpRoute("/{path:path}", answer)])
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"name": "api", "resource": "secret"}, 403),
+        ({"name": "renamed"}, 200),
+        ({"name": "elsewhere", "match": {"path": "/elsewhere"}}, 404),
+    ],
+    ids=["moved", "renamed", "removed"],
+)
+def test_what_arrived_before_a_reload_goes_where_it_was_judged_to_go(
+    tmp_path: Path, change: dict[str, JsonValue], status: int
+) -> None:
+    """Architecture, reload: no dropped request; and what an old policy admits does not reach a new place."""
+    slow = Slow()
+    bearer = (("Authorization", b"Bearer " + GOOD.encode()),)
+    with closing(Authority({GOOD: slow})) as authority, upstreams("old", "new") as (old, new):
+        corp = rfc7662(authority.start(), timeout="20s")
+        route: dict[str, JsonValue] = {
+            "name": "api",
+            "gateway": "my-gateway",
+            "resource": "my-api",
+            "match": {"path": "/api"},
+            "upstream": old,
+            "authorization_server": "corp",
+        }
+        whole: dict[str, JsonValue] = {
+            "gateway": {"public_url": PUBLIC_URL, "decision_timeout": "20s"},
+            "authorization_servers": {"corp": corp},
+        }
+        with serving(write(tmp_path, {**whole, "routes": [route]}), ENVIRON) as served, ThreadPoolExecutor() as pool:
+            waiting = pool.submit(served.send, "GET", "/api", bearer)
+            assert slow.asked.wait(20)
+            changed = json.loads(served.file.read_bytes()) | {"routes": [route | {"upstream": new} | change]}
+            served.file.write_text(json.dumps(changed), encoding="ascii")
+            served.process.send_signal(signal.SIGHUP)
+            assert served.stderr.wait_for(b'"reloaded"')
+            slow.released.set()
+            answer = waiting.result(20)
+            assert (answer.status, answer.body) == (200, b"old")
+            assert served.send("GET", "/api", bearer).status == status

@@ -1,8 +1,8 @@
 """A decision worker that does what the bearer token says; run as a program, with the arguments of the real one.
 
 A generation whose bytes begin with `refuse` is refused with all of them as the errors; `crash` ends the worker,
-`garbage` is answered with what is no message. `told-{index}.log` in the data directory has a line for each message:
-process, verb, generation, and whether the sockets were bound by then.
+`crash-0` the first one; `garbage` is answered with what is no message. `told-{index}.log` in the data directory has a
+line for each message: process, verb, generation, and whether the sockets were bound by then.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ async def _main() -> None:
             if not isinstance(message, Load):
                 continue
             content = await asyncio.to_thread(Path(message.path).read_bytes)
-            if content.startswith(b"crash"):
+            if content in {b"crash", b"crash-%d" % given.index}:
                 sys.exit(3)
             if content.startswith(b"garbage"):
                 writer.write(b"this is no message\n")

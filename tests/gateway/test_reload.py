@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.gateway.doubles import route, running
+from tests.gateway.doubles import free_port, route, running
 
 from ostiary.gateway import NotReloaded, Reloaded, discovery
 from ostiary.gateway.admin import RDS_REFUSED, RDS_VERSION, Admin
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.gateway.doubles import Running, Upstream
+
+    from ostiary.gateway import Plan
 
 pytestmark = pytest.mark.anyio
 
@@ -88,15 +91,31 @@ async def test_what_a_running_envoy_refuses_is_taken_back(tmp_path: Path, upstre
         plan, admin = started.plan, Admin(started.plan.admin_socket)
         files = {name: (plan.envoy_dir / name).read_bytes() for name in ("cds.yaml", "rds.yaml", "lds.yaml")}
         refusals = await admin.stats(*RDS_REFUSED)
-        assert await discovery.replace((1, plan), (2, replace(plan, routes=(api, broken))), admin) is not None
+        assert await discovery.replace((1, plan), (2, replace(plan, routes=(api, broken))), [plan], admin) is not None
         assert await admin.stats(*RDS_REFUSED) != refusals
         assert await admin.stats(RDS_VERSION) == {RDS_VERSION: "1"}
         assert {name: (plan.envoy_dir / name).read_bytes() for name in files} == files
         assert (await started.ask("/api")).echo().judged().all("x-ostiary-route") == ["1:api"]
         # Nothing of it stands in the way of the next.
         fine = replace(plan, routes=(api, route("new", "/new", upstream.port)))
-        assert await discovery.replace((1, plan), (3, fine), admin) is None
+        assert await discovery.replace((1, plan), (3, fine), [plan], admin) is None
         assert (await started.ask("/new")).echo().judged().all("x-ostiary-route") == ["3:new"]
+
+
+async def test_an_upstream_goes_when_nothing_is_judged_by_its_plan_any_more(tmp_path: Path, upstream: Upstream) -> None:
+    """Architecture, reload: what an old plan admitted still finds its place, and nothing piles up."""
+    elsewhere = free_port()
+    async with running(tmp_path, (route("api", "/api", upstream.port),)) as started:
+        plan, moved = started.plan, replace(started.plan, routes=(route("api", "/api", elsewhere),))
+        assert await discovery.replace((1, plan), (2, moved), [plan], Admin(plan.admin_socket)) is None
+        assert _upstreams(plan) == {upstream.port, elsewhere}
+        discovery.keep_upstreams(2, [moved])
+        assert _upstreams(plan) == {elsewhere}
+
+
+def _upstreams(plan: Plan) -> set[int]:
+    found = re.findall(r'"port_value": (\d+)', (plan.envoy_dir / "cds.yaml").read_text())
+    return {int(port) for port in found}
 
 
 async def test_what_a_reload_cannot_do_is_said(tmp_path: Path, upstream: Upstream) -> None:

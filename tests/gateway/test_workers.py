@@ -50,7 +50,7 @@ async def test_every_worker_is_alive_when_it_has_loaded_the_newest_generation(tm
     pool = Pool(tmp_path, count=2)
     await pool.workers.start(pool.load(1))
     assert pool.workers.alive == 2
-    assert await pool.workers.load(pool.load(2)) == ()
+    assert await pool.workers.load(pool.load(2)) is None
     assert pool.workers.alive == 2
     pool.workers.forget(1)
     await pool.workers.stop(SECONDS)
@@ -63,10 +63,37 @@ async def test_a_refusal_of_several_workers_is_said_once(tmp_path: Path) -> None
     """ours: the same file has the same errors."""
     pool = Pool(tmp_path, count=2)
     await pool.workers.start(pool.load(1))
-    assert await pool.workers.load(pool.load(2, b"refuse: because")) == ("refuse: because",)
+    assert await pool.workers.load(pool.load(2, b"refuse: because")) == "refuse: because"
+    pool.workers.forget(2)
     assert pool.workers.alive == 2
     await pool.workers.stop(SECONDS)
-    assert ["Forget", "2", "True"] in pool.told()
+
+
+async def test_one_that_ends_while_others_load_is_told_when_it_is_started_again(tmp_path: Path) -> None:
+    """ours: a file that two workers vouch for is not refused for the death of a third."""
+    pool = Pool(tmp_path, count=2)
+    await pool.workers.start(pool.load(1))
+    assert await pool.workers.load(pool.load(2, b"crash-0")) is None
+    assert pool.workers.alive == 1
+    pool.load(2)
+    await pool.until_alive(2)
+    await pool.workers.stop(SECONDS)
+
+
+async def test_what_is_forgotten_is_nothing_to_end_for(tmp_path: Path) -> None:
+    """ours: a worker that is started again while a generation is given up may find its file gone."""
+    pool = Pool(tmp_path)
+    await pool.workers.start(pool.load(1))
+    (pid,) = pool.workers.pids
+    assert pid is not None
+    assert await pool.workers.load(pool.load(2)) is None
+    pool.load(2, b"refuse: no such file")
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: pool.workers.pids not in {(pid,), (None,)})
+    pool.workers.forget(2)
+    await pool.until_alive(1)
+    assert [event for event, _ in pool.events] == ["decision worker ended"]
+    await pool.workers.stop(SECONDS)
 
 
 async def test_a_worker_that_refuses_what_it_was_started_again_for_is_started_again(tmp_path: Path) -> None:
@@ -91,7 +118,7 @@ async def test_a_worker_that_refuses_what_it_was_started_again_for_is_started_ag
 async def test_a_generation_is_not_loaded_while_no_worker_is_there_to_say_so(tmp_path: Path) -> None:
     """ours: nobody vouched for it."""
     pool = Pool(tmp_path)
-    assert await pool.workers.load(pool.load(1)) == ("no decision worker is alive",)
+    assert await pool.workers.load(pool.load(1)) == "no decision worker is alive"
 
 
 async def test_a_worker_that_does_not_end_is_killed(tmp_path: Path) -> None:

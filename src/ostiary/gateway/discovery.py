@@ -10,7 +10,7 @@ from ostiary.gateway import files, render
 from ostiary.gateway.admin import CDS_VERSION, RDS_REFUSED, RDS_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ostiary.gateway.admin import Admin
     from ostiary.gateway.plan import Plan
@@ -21,10 +21,10 @@ _TAKE_SECONDS: Final = 3.0
 
 def write_all(generation: int, plan: Plan) -> None:
     """What Envoy finds when it starts."""
-    _write(plan, "cds.yaml", render.cds(generation, plan.routes, plan.trusted_ca))
-    _write(plan, "rds.yaml", render.rds(generation, plan.routes))
-    _write(plan, "lds.yaml", render.lds(generation, plan))
-    _write(plan, "bootstrap.yaml", render.bootstrap(plan))
+    _replace(plan, "cds.yaml", render.cds(generation, plan.routes, plan.trusted_ca))
+    _replace(plan, "rds.yaml", render.rds(generation, plan.routes))
+    _replace(plan, "lds.yaml", render.lds(generation, plan))
+    _replace(plan, "bootstrap.yaml", render.bootstrap(plan))
 
 
 def changes_listener(old: Plan, new: Plan) -> bool:
@@ -32,26 +32,33 @@ def changes_listener(old: Plan, new: Plan) -> bool:
     return render.lds(0, old) != render.lds(0, new)
 
 
-async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admin) -> str | None:
+async def replace(
+    before: tuple[int, Plan], after: tuple[int, Plan], living: Iterable[Plan], admin: Admin
+) -> str | None:
     """Put a new plan in force in a running Envoy; None if it is, otherwise why not, and the old files are back.
 
-    Both plans' upstreams come first, so that no route ever names one that is missing; then the routes; then only what
-    the new plan needs.
+    Every plan's upstreams come first, so that no route ever names one that is missing; then the routes. What only older
+    plans need stays until `keep_upstreams`: by them is judged what had arrived before.
+
+    Args:
+        before: the generation in force, and its plan.
+        after: the one that is to be.
+        living: the plans by which anything is still judged, `before`'s among them.
+        admin: Envoy's.
 
     Raises:
         OSError: the files cannot be written; none has been replaced.
     """
     (old_generation, old), (generation, new) = before, after
+    living = tuple(living)
     refused = await _refusals(admin)
-    kept = tuple(route for route in old.routes if route.name not in {route.name for route in new.routes})
     # All of them before the first takes its place: a disk that fills up must not leave half of a plan in force.
-    both = _stage(new, "cds.yaml", "both", render.cds(generation, (*new.routes, *kept), new.trusted_ca))
+    upstreams = _stage(new, "cds.yaml", "new", _upstreams(generation, (new, *living)))
     routes = _stage(new, "rds.yaml", "new", render.rds(generation, new.routes))
-    upstreams = _stage(new, "cds.yaml", "new", render.cds(generation, new.routes, new.trusted_ca))
     listener = _stage(new, "lds.yaml", "new", render.lds(generation, new)) if changes_listener(old, new) else None
     old_routes = _stage(old, "rds.yaml", "old", render.rds(old_generation, old.routes))
-    old_upstreams = _stage(old, "cds.yaml", "old", render.cds(old_generation, old.routes, old.trusted_ca))
-    both()
+    old_upstreams = _stage(old, "cds.yaml", "old", _upstreams(old_generation, living))
+    upstreams()
     taken = await _shows(admin, CDS_VERSION, generation)
     if taken:
         routes()
@@ -60,10 +67,24 @@ async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admi
         old_routes()
         old_upstreams()
         return "Envoy did not take the new routes; its log says why"
-    upstreams()
     if listener is not None:
         listener()
     return None
+
+
+def keep_upstreams(generation: int, living: Sequence[Plan]) -> None:
+    """Have Envoy drop the upstreams that none of these plans needs.
+
+    Raises:
+        OSError: the file cannot be written, and is as it was.
+    """
+    _replace(living[0], "cds.yaml", _upstreams(generation, living))
+
+
+def _upstreams(generation: int, plans: Sequence[Plan]) -> render.Tree:
+    routes = [route for plan in plans for route in plan.routes]
+    trusted_ca = next((plan.trusted_ca for plan in plans if plan.trusted_ca is not None), None)
+    return render.cds(generation, routes, trusted_ca)
 
 
 async def _refusals(admin: Admin) -> int:
@@ -89,5 +110,5 @@ def _stage(plan: Plan, name: str, suffix: str, tree: render.Tree) -> Callable[[]
     return partial(beside.replace, plan.envoy_dir / name)
 
 
-def _write(plan: Plan, name: str, tree: render.Tree) -> None:
+def _replace(plan: Plan, name: str, tree: render.Tree) -> None:
     files.replace(plan.envoy_dir / name, render.to_text(tree).encode("ascii"))

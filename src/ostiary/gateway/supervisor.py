@@ -96,6 +96,7 @@ class Gateway:
         self._fault: str | None = None
         self._last_number = 1
         self._generations = [1]
+        self._living = {1: plan}  # by which anything may still be judged
         self._reloading = asyncio.Lock()
         self._stack = AsyncExitStack()
 
@@ -134,7 +135,7 @@ class Gateway:
             self._last_number += 1
             number = self._last_number
             try:
-                plan = with_trust(plan)
+                self._living[number] = plan = with_trust(plan)
                 why = await self._put(number, configuration, plan)
             except (OSError, StartFault) as fault:  # a full disk, an Envoy that is just being upgraded
                 why = str(fault)
@@ -154,9 +155,10 @@ class Gateway:
         """Validate, have the workers load, have Envoy take; None, or why nothing has changed."""
         if (errors := await self._validate(number, plan)) is not None:
             return errors
-        if refusals := await self._workers.load(self._copy(number, configuration)):
-            return "\n".join(refusals)
-        return await discovery.replace((self.generation, self._plan), (number, plan), self._admin)
+        if (errors := await self._workers.load(self._copy(number, configuration))) is not None:
+            return errors
+        living = [kept for other, kept in reversed(self._living.items()) if other != number]
+        return await discovery.replace((self.generation, self._plan), (number, plan), living, self._admin)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -175,7 +177,7 @@ class Gateway:
         for path in (self._plan.admin_socket, *self._plan.decision_sockets, *self._plan.metadata_sockets):
             stack.callback(path.unlink, missing_ok=True)
         self._binary = find_binary(self._plan.binary)
-        self._plan = plan = with_trust(self._plan)
+        self._plan = plan = self._living[1] = with_trust(self._plan)
         for folder in (plan.envoy_dir, self._copies):
             shutil.rmtree(folder, ignore_errors=True)  # what an earlier run left
             files.make_private(folder)
@@ -250,7 +252,13 @@ class Gateway:
 
     def _forget(self, number: int) -> None:
         self._workers.forget(number)
-        (self._copies / f"{number}.yaml").unlink(missing_ok=True)
+        self._living.pop(number, None)
+        try:
+            (self._copies / f"{number}.yaml").unlink(missing_ok=True)
+            # By the newest number: one that is being put in force waits for it.
+            discovery.keep_upstreams(self._last_number, tuple(reversed(self._living.values())))
+        except OSError as error:
+            self._log("warning", "what an old configuration needed could not be removed", why=str(error))
 
     async def _validate(self, number: int, plan: Plan) -> str | None:
         file = plan.data_dir / "validate.yaml"

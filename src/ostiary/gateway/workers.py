@@ -17,12 +17,14 @@ from ostiary.judge.generations import Drain, Forget, Load, Loaded, Message, Reca
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _LOAD_SECONDS: Final = 30.0
 _END_SECONDS: Final = 1.0  # between the last word and the end
 _LINE_BYTES: Final = 1 << 20  # errors of a large file
+# What a worker comes to say of a generation; otherwise why it refuses it, or None: it ended before it said anything.
+_LOADED: Final = ""
 
 
 class Workers:
@@ -62,24 +64,24 @@ class Workers:
         self._loads.append(load)
         answers = [worker.expect(load.number) for worker in self._workers]
         self._lives = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
-        errors = await _answered(answers)
-        if errors:
-            raise StartFault("\n".join(errors))
+        said = await _answered(answers)
+        if set(said) != {_LOADED}:
+            raise StartFault(_told(said, self._workers))
 
-    async def load(self, load: Load) -> tuple[str, ...]:
-        """Have every worker load a generation; empty if all that live did, otherwise the reasons, and nothing changes.
+    async def load(self, load: Load) -> str | None:
+        """Have every worker load a generation; None if all that live did, otherwise why not, and nothing changes.
 
-        A worker that is about to be started again is told when it is.
+        A worker that is about to be started again, or ends meanwhile, is told when it is.
         """
         self._loads.append(load)
         told = [worker for worker in self._workers if worker.is_connected]
         answers = [worker.expect(load.number) for worker in told]
         for worker in told:
             worker.tell(load)
-        errors = await _answered(answers) if told else ("no decision worker is alive",)
-        if errors:
-            self.forget(load.number)
-        return errors
+        if not told:
+            return "no decision worker is alive"
+        said = await _answered(answers)
+        return None if _LOADED in said and set(said) <= {_LOADED, None} else _told(said, told)
 
     def forget(self, number: int) -> None:
         """Nobody asks by this generation any more."""
@@ -132,7 +134,7 @@ class _Worker:
         self._log = log
         self._process: Process | None = None
         self._control: asyncio.StreamWriter | None = None
-        self._expected: dict[int, asyncio.Future[str]] = {}
+        self._expected: dict[int, asyncio.Future[str | None]] = {}
 
     @property
     def pid(self) -> int | None:
@@ -142,9 +144,9 @@ class _Worker:
     def is_connected(self) -> bool:
         return self._control is not None
 
-    def expect(self, number: int) -> asyncio.Future[str]:
-        """What the worker will say of a generation: "" for loaded, otherwise why not."""
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    def expect(self, number: int) -> asyncio.Future[str | None]:
+        """What the worker will say of a generation."""
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._expected[number] = future
         return future
 
@@ -164,10 +166,9 @@ class _Worker:
             watching = asyncio.create_task(self._end_when_silent(process))
             try:
                 reader, self._control = await asyncio.open_unix_connection(sock=ours, limit=_LINE_BYTES)
-                newest = loads[-1].number
                 for load in loads:
                     self.tell(load)
-                if await self._listen(reader, newest):
+                if await self._listen(reader, loads):
                     self._over()
                     await end(process, _END_SECONDS)
             finally:
@@ -183,21 +184,22 @@ class _Worker:
         self._log("error", "decision worker does not answer", index=self.index)
         process.kill()
 
-    async def _listen(self, reader: asyncio.StreamReader, newest: int) -> bool:
-        """Until the worker closes its end; False if it says what is no message, or refuses what it was started for."""
+    async def _listen(self, reader: asyncio.StreamReader, loads: Sequence[Load]) -> bool:
+        """Until the worker closes its end; False if it says what is no message, or refuses what is in force."""
         try:
             while line := await reader.readline():
                 message = parse_line(line)
                 if isinstance(message, Loaded):
                     self.loaded.add(message.number)
-                    self._settle(message.number, "")
+                    self._settle(message.number, _LOADED)
                 elif isinstance(message, Refused):
-                    asked = self._settle(message.number, message.errors)
-                    if not asked:
+                    if self._settle(message.number, message.errors):
+                        continue
+                    if message.number in {load.number for load in loads}:  # else it has been given up meanwhile
                         self._log(
                             "error", "decision worker refused a generation", index=self.index, errors=message.errors
                         )
-                    if message.number == newest and not asked:
+                    if message.number == loads[-1].number:
                         return False
         except ConnectionError:
             return True
@@ -206,11 +208,11 @@ class _Worker:
             return False
         return True
 
-    def _settle(self, number: int, errors: str) -> bool:
+    def _settle(self, number: int, said: str | None) -> bool:
         future = self._expected.pop(number, None)
         if future is None or future.done():
             return False
-        future.set_result(errors)
+        future.set_result(said)
         return True
 
     def _over(self) -> None:
@@ -219,12 +221,22 @@ class _Worker:
         self._control = None
         self.loaded.clear()
         for number in tuple(self._expected):
-            self._settle(number, f"decision worker {self.index} ended before it was ready")
+            self._settle(number, None)
 
 
-async def _answered(answers: Sequence[asyncio.Future[str]]) -> tuple[str, ...]:
-    """All answers, equal ones once; a worker that says nothing in time has not loaded."""
+async def _answered(answers: Sequence[asyncio.Future[str | None]]) -> list[str | None]:
+    """What each said; a worker that says nothing in time has not loaded."""
     _, silent = await asyncio.wait(answers, timeout=_LOAD_SECONDS)
     for answer in silent:
         answer.set_result("a decision worker did not load its generation in time")
-    return tuple(dict.fromkeys(errors for errors in (answer.result() for answer in answers) if errors))
+    return [answer.result() for answer in answers]
+
+
+def _told(said: Iterable[str | None], workers: Iterable[_Worker]) -> str:
+    """Why not; equal ones once, for every worker reads the same file."""
+    errors = [
+        f"decision worker {worker.index} ended before it was ready" if each is None else each
+        for each, worker in zip(said, workers, strict=True)
+        if each != _LOADED
+    ]
+    return "\n".join(dict.fromkeys(errors))

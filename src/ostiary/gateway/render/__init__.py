@@ -49,7 +49,7 @@ def rds(generation: int, routes: Iterable[Route]) -> Tree:
 
 
 def cds(generation: int, routes: Iterable[Route], trusted_ca: Path | None = None) -> Tree:
-    """The upstreams.
+    """The upstreams, each once.
 
     Raises:
         ValueError: an `https` upstream, and no `trusted_ca`.
@@ -74,11 +74,12 @@ def self_contained(generation: int, plan: Plan) -> Tree:
 
 
 def _upstreams(routes: Iterable[Route], trusted_ca: Path | None) -> list[Tree]:
-    return [
-        upstream_cluster(upstream_name(route.name), route.edge.upstream, trusted_ca)
-        for route in sorted(routes, key=lambda route: route.name)
+    named = {
+        upstream_name(route.name, route.edge.upstream): route.edge.upstream
+        for route in routes
         if route.edge is not None
-    ]
+    }
+    return [upstream_cluster(name, named[name], trusted_ca) for name in sorted(named)]
 
 
 def _discovered(generation: int, resources: list[Tree]) -> Tree:

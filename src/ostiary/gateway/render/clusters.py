@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 CLUSTER_KIND: Final = "envoy.config.cluster.v3.Cluster"
 _OPTIONS_KIND: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+_PLACE_DIGITS: Final = 16
 
 # A stream holds a connection while it lives; the default of 1,024 would cut off the next one.
 _OPEN: Final[Tree] = {
@@ -89,9 +92,14 @@ def metadata_cluster(sockets: Iterable[Path]) -> Tree:
     return _workers("metadata", sockets)
 
 
-def upstream_name(route: str) -> str:
-    """The name of a route's cluster."""
-    return "upstream." + route
+def upstream_name(route: str, upstream: Upstream) -> str:
+    """The name of a route's cluster.
+
+    What it leads to is part of it: where a reload changes that, both clusters are there, and what the old policy has
+    admitted does not go to the new place.
+    """
+    place = f"{upstream.scheme}://{upstream.host}:{upstream.port}"
+    return f"upstream.{route}.{sha256(place.encode()).hexdigest()[:_PLACE_DIGITS]}"
 
 
 def upstream_cluster(name: str, upstream: Upstream, trusted_ca: Path | None) -> Tree:

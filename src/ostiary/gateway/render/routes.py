@@ -127,7 +127,7 @@ def _header(name: str, string_match: Tree, *, invert: bool = False) -> dict[str,
 def _action(name: str, path: str, edge: Edge) -> Tree:
     """`timeout` would bound the whole exchange, a stream's too; silence is what `idle_timeout` bounds."""
     action: dict[str, Node] = {
-        "cluster": upstream_name(name),
+        "cluster": upstream_name(name, edge.upstream),
         "timeout": "0s",
         "idle_timeout": duration(edge.upstream_timeout_seconds or 0.0),
     }
