@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +91,18 @@ async def test_a_generation_is_closed_when_the_last_decision_by_it_has_ended() -
         assert decision.verdict == ALLOW
     await asyncio.wait_for(forgetting, 5)
     assert asked.closed.is_set()
+
+
+async def test_one_begins_with_its_first_decision() -> None:
+    """configuration.md: what is refused changes nothing; when it is loaded it may yet be refused."""
+    generations, asked = Generations(), Slow()
+    begun: list[int] = []
+    generations.load(1, replace(generation(asked), begin=partial(begun.append, 1)))
+    assert begun == []
+    asked.may_answer.set()
+    for _ in range(2):
+        assert await generations.decide(1, facts(headers=BEARER), ROUTE.name) is not None
+    assert begun == [1]
 
 
 async def test_closing_forgets_all_and_forgetting_twice_is_nothing() -> None:

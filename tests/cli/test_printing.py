@@ -141,3 +141,14 @@ def test_a_pipe_is_no_configuration_file(tmp_path: Path, capsys: pytest.CaptureF
     os.mkfifo(path)
     assert run(["check", "-c", str(path)], {}) == 2
     assert "cannot be read: not a regular file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["reasons"], ["schema"], ["demo"], ["--help"]])
+def test_output_that_is_closed_is_said(command: list[str]) -> None:
+    """Ours: nobody may think that there was nothing to print; what a server opens first would be its output."""
+    closing = f"import os, sys\nos.close(1)\nos.execv(sys.executable, [sys.executable, '-m', 'ostiary', *{command}])"
+    ended = subprocess.run(  # noqa: S603 - ours
+        [sys.executable, "-c", closing], stderr=subprocess.PIPE, env=ENVIRON, timeout=30, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(b"error: standard output is closed\nhint: ")

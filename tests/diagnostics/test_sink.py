@@ -12,6 +12,7 @@ from tests.diagnostics.records import allowed, made
 from ostiary.decision.reasons import Reason
 from ostiary.decision.verdict import VerdictLabel
 from ostiary.diagnostics.decision_log import read_decision
+from ostiary.diagnostics.outlet import SHORT_PATIENCE
 from ostiary.diagnostics.record import DecisionRecord
 from ostiary.diagnostics.settings import DecisionLogSettings
 from ostiary.diagnostics.sink import RecordSink
@@ -151,6 +152,22 @@ def test_a_writer_that_hangs_stops_no_door(tmp_path: Path, lines: Lines) -> None
 
     assert heard + sum(dropped) == 500
     assert len(lines.decisions) >= 50
+
+
+def test_a_writer_that_is_held_up_loses_nothing(tmp_path: Path) -> None:
+    """`operator.md`: only a full queue drops."""
+    dropped: list[int] = []
+    sink = RecordSink(data_dir=tmp_path, settings=NONE, dropped=dropped.append)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as slow:
+        slow.bind(str(tmp_path / "records.sock"))
+        for _ in range(500):
+            sink.send(made())
+        assert not Event().wait(2 * SHORT_PATIENCE)
+        slow.settimeout(10)
+        heard = [slow.recv(1 << 20) for _ in range(500)]
+    sink.close(10)
+    assert len(set(heard)) == 500
+    assert dropped == []
 
 
 def test_a_subject_is_in_no_line_and_in_no_file(tmp_path: Path, url: str, writer: RecordWriter, lines: Lines) -> None:

@@ -113,6 +113,14 @@ _BAD: list[tuple[int, str, tuple[str, str, str]]] = [
             "Where the gateway runs, operators need `listen` and `token`: `ostiary secret new PATH` makes one.",
         ),
     ),
+    *(
+        (
+            4,
+            f"operator: {{listen: '{listen}', token: {{env: OPERATOR}}}}",
+            ("4:20", "operator.listen", "Operators are answered at a port of their own: see `gateway.listen`."),
+        )
+        for listen in ("127.0.0.1:8080", "0.0.0.0:8080")
+    ),
     (8, "  - name: -billing", ("8:11", "routes[0].name", "Letters, digits, `.`, `_`, `-`; up to 64.")),
     (9, "    gateway: 'my:gateway'", ("9:14", "routes[0].gateway", _NAME)),
     (10, "    resource: '*'", ("10:15", "routes[0].resource", _NAME)),

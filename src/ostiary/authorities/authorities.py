@@ -90,7 +90,7 @@ class Authorities:
 
         Args:
             configuration: with the sections of this room; it may have no authorization server at all.
-            cache: of this process; its bounds become those of this configuration.
+            cache: of this process.
             clocks: both.
             observer: who counts.
             allow_development_issuer: whether the embedded server is believed; passed in code alone, never configured.
@@ -98,7 +98,6 @@ class Authorities:
         """
         servers = configuration.find(AUTHORIZATION_SERVERS)
         ttls = configuration.require(TOKEN_CACHE)
-        cache.resize(ttls.max_bytes)
         verified = tls or ssl.create_default_context()
         places = {}
         for name, settings in servers.root.items() if servers is not None else ():

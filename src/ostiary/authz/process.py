@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 
+from ostiary.authorities.settings import TOKEN_CACHE
 from ostiary.authz.registry import Generation
 from ostiary.authz.worker import ENDED, run_worker
 from ostiary.config import load_bytes
@@ -106,10 +109,14 @@ class _Binding:
             later=LATER_SECTIONS,
             unresolved=(OPERATOR.name,),
         )
+        settings = configuration.require(DECISION_LOG)
+        sink = RecordSink(
+            data_dir=self._data_dir, settings=settings, dropped=self.metrics.dropped, recallable=_RECALLABLE
+        )
         if self._cache is None:
             self._cache = new_cache(configuration)
             self.metrics.count_cache_entries(self._count_entries)
-        self._open_sink(configuration)
+            self._log_settings, self._sink = settings, sink
         judge = load_judge(
             configuration,
             third_party=third_party,
@@ -117,7 +124,11 @@ class _Binding:
             observer=self.metrics,
             allow_development_issuer=self._allow_development_issuer,
         )
-        return Generation(judge=judge, metadata_root=configuration.require(GATEWAY).metadata.root)
+        return Generation(
+            judge=judge,
+            metadata_root=configuration.require(GATEWAY).metadata.root,
+            begin=partial(self._begin, configuration, sink),
+        )
 
     def record(self, record: DecisionRecord) -> None:
         """Count a decision, and send its record."""
@@ -135,17 +146,14 @@ class _Binding:
         if self._sink is not None:
             self._sink.close(_LAST_RECORDS_SECONDS)
 
-    def _open_sink(self, configuration: Configuration) -> None:
+    def _begin(self, configuration: Configuration, sink: RecordSink) -> None:
+        """Keep and log by this configuration: it is in force."""
+        if self._cache is not None:
+            self._cache.resize(configuration.require(TOKEN_CACHE).max_bytes)
         settings = configuration.require(DECISION_LOG)
-        if settings == self._log_settings:
-            return
-        old = self._sink
-        self._sink = RecordSink(
-            data_dir=self._data_dir, settings=settings, dropped=self.metrics.dropped, recallable=_RECALLABLE
-        )
-        self._log_settings = settings
-        if old is not None:
-            old.close(_LAST_RECORDS_SECONDS)
+        if settings != self._log_settings and self._sink is not None:
+            Thread(target=self._sink.close, args=(_LAST_RECORDS_SECONDS,), daemon=True).start()
+            self._log_settings, self._sink = settings, sink
 
     def _count_entries(self) -> int:
         return 0 if self._cache is None else self._cache.entries

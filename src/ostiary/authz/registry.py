@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ostiary.decision.facts import RequestFacts
     from ostiary.judge.judge import Decision, Judge
 
@@ -17,19 +19,22 @@ class Generation:
 
     Attributes:
         metadata_root: the name of the route that the root metadata document speaks of, where `/` has none of its own.
+        begin: called once, before the first decision by it: until then it may yet be refused.
     """
 
     judge: Judge
     metadata_root: str | None = None
+    begin: Callable[[], None] | None = None
 
 
 class _Kept:
     """A generation, and how many decisions are being made by it."""
 
-    __slots__ = ("active", "generation", "idle")
+    __slots__ = ("active", "begin", "generation", "idle")
 
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
+        self.begin = generation.begin
         self.active = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -66,6 +71,9 @@ class Generations:
         kept = self._kept.get(number)
         if kept is None:
             return None
+        if kept.begin is not None:
+            kept.begin()
+            kept.begin = None
         kept.active += 1
         if kept.active == 1:
             kept.idle.clear()

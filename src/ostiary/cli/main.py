@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ostiary.cli.ending import Exit
-from ostiary.cli.printing import UNWRITABLE, flush_output, prepare_streams
+from ostiary.cli.printing import UNWRITABLE, closed_streams, flush_output, prepare_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,6 +65,10 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     Returns:
         The exit code.
     """
+    if closed := closed_streams():
+        with suppress(OSError):
+            typer.echo(f"error: {closed} is closed\nhint: lead it to /dev/null where nobody is to read it", err=True)
+        return Exit.FAILED
     prepare_streams()
     code, failed = int(Exit.FAILED), None
     try:

@@ -50,6 +50,12 @@ def _like_ascii(error: UnicodeError) -> tuple[str | bytes, int]:
 codecs.register_error(_LIKE_ASCII, _like_ascii)
 
 
+def closed_streams() -> str:
+    """Which of the two the process was started without (`>&-`), or "": what it opens first would be in their place."""
+    streams = {"standard output": sys.stdout, "standard error": sys.stderr}
+    return " and ".join(name for name, stream in streams.items() if stream is None)
+
+
 def prepare_streams() -> None:
     """From here on nothing that is printed fails for its characters, whatever the streams' encoding is."""
     for stream in (sys.stdout, sys.stderr):

@@ -26,6 +26,8 @@ _LATER = ("authz", "drive", "jobs", "console")
 _WORKER = (sys.executable, "-P", "-m", "ostiary", "worker", "--log-level")  # -P: nothing of the folder we stand in
 
 _LOOK_SECONDS = 1.0
+_SHORTEST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 60.0
 
 _log = structlog.get_logger("ostiary.serve")
 
@@ -66,6 +68,7 @@ class _Serving:
         self._worker_command = worker_command
         self._environ = environ
         self._third_party = find_third_party()
+        self._is_due = False  # to be tried again: a valid file that is not in force
         self._tried = b""  # SHA-256 of the bytes that were last read: they are not read again for having been touched
 
     def read(self) -> tuple[Configuration, bytes]:
@@ -75,6 +78,7 @@ class _Serving:
             ConfigurationError: it cannot be read or is not valid.
         """
         self._tried = b""
+        self._is_due = False
         data = read_file(self._file)
         self._tried = hashlib.sha256(data).digest()
         sections = judge_sections(self._third_party)
@@ -93,7 +97,8 @@ class _Serving:
             typer.echo(f"error: {fault}", err=True)
             return Exit.USAGE
         except OSError as error:  # somebody else's file in `data_dir`, a full disk
-            typer.echo(f"error: {error.filename or 'data_dir'}: {error.strerror or error}", err=True)
+            where = f"{error.filename}: " if error.filename else ""
+            typer.echo(f"error: {where}{(error.strerror or str(error)).lower()}", err=True)
             return Exit.USAGE
         return Exit.OK
 
@@ -111,6 +116,8 @@ class _Serving:
         _log.info("ending: new connections are refused, open requests are finished")
 
     async def _reload_whenever(self, again: asyncio.Event, role: GatewayRole) -> None:
+        loop = asyncio.get_running_loop()
+        pause = _SHORTEST_PAUSE_SECONDS
         while True:
             await again.wait()
             again.clear()
@@ -120,8 +127,16 @@ class _Serving:
                 outcome = role.refuse(f"{type(error).__name__}: {error}")
             if isinstance(outcome, NotReloaded):
                 _log.error("not reloaded, nothing has changed", why=outcome.errors)
+                if self._is_due:
+                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                    loop.call_later(pause, self._try_again, again)
             else:
+                pause = _SHORTEST_PAUSE_SECONDS
                 _log.info("reloaded", generation=outcome.generation, notes=list(outcome.notes))
+
+    def _try_again(self, again: asyncio.Event) -> None:
+        if self._is_due:
+            again.set()
 
     async def _watch(self, again: asyncio.Event) -> None:
         """Look at the file once a second, since what replaces it (an editor, a mounted volume) tells nobody."""
@@ -157,5 +172,6 @@ class _Serving:
             return role.refuse(str(error))
         outcome = await role.reload(configuration, data, self._third_party)
         if isinstance(outcome, NotReloaded):
-            self._tried = b""  # nothing is wrong with the file: it may be in force next time
+            self._tried = b""  # nothing is wrong with the file: it may be in force next time,
+            self._is_due = True  # and what replaces it may send no signal
         return outcome

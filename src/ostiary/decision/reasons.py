@@ -196,7 +196,9 @@ CONSEQUENCES: Final[Mapping[Reason, Consequence]] = MappingProxyType(
         Reason.EDGE_BODY_TOO_LARGE: _edge("The body is larger than the route allows."),
         Reason.EDGE_TIMEOUT: _edge("Client or upstream took too long."),
         Reason.EDGE_UPSTREAM: _edge("The upstream is away or answered what is not HTTP."),
-        Reason.EDGE_DECISION: _edge("Envoy got no verdict from the decision workers."),
+        Reason.EDGE_DECISION: _edge(
+            "Envoy got no verdict from the decision workers; or, with 4xx, it got one whose record was lost."
+        ),
         Reason.EDGE_GATE: _edge("A request reached the gate without a verdict: an alarm, a filter is missing."),
         Reason.EDGE_OTHER: _edge("Another answer of Envoy's own."),
     }

@@ -12,36 +12,48 @@ if TYPE_CHECKING:
 
 SOCKET_NAME: Final = "records.sock"
 # Linux holds some ten datagrams for a reader (net.unix.max_dgram_qlen): a burst is longer, the reader is quick.
-_PATIENCE_SECONDS: Final = 0.2
+SHORT_PATIENCE: Final = 0.2
 
 
 class Outlet:
-    """Sends to `data_dir/records.sock`. For one thread, off the request path: it waits a little for a busy reader."""
+    """Sends to `data_dir/records.sock`. For one thread, off the request path.
 
-    __slots__ = ("_path", "_peer", "_stalled")
+    Args:
+        data_dir: whose writer reads.
+        patience: how many seconds a busy reader is waited for. One that has used them up is not waited for again before
+            it has read something.
+    """
 
-    def __init__(self, data_dir: Path) -> None:
+    __slots__ = ("_path", "_patience", "_peer", "_stalled")
+
+    def __init__(self, data_dir: Path, *, patience: float = SHORT_PATIENCE) -> None:
+        self._patience = patience
         self._path = str(data_dir / SOCKET_NAME)
         self._peer: socket.socket | None = None
         self._stalled = False
 
     def offer(self, data: bytes) -> bool:
         """Send one datagram; False: nobody reads there, or nobody in time."""
-        deadline = time.monotonic() + (0 if self._stalled else _PATIENCE_SECONDS)
+        began = time.monotonic()
         while (peer := self._peer or self._connect()) is not None:
             try:
                 peer.send(data)
             except BlockingIOError:
-                left = deadline - time.monotonic()
-                if left <= 0 or not _is_writable(peer, left):
+                left = 0 if self._stalled else began + self._patience - time.monotonic()
+                if left <= 0:
                     self._stalled = True
                     return False
+                _wait_until_writable(peer, min(left, SHORT_PATIENCE))
             except OSError:  # the reader has gone; perhaps another is there
                 self.close()
             else:
                 self._stalled = False
                 return True
         return False
+
+    def hurry(self) -> None:
+        """Be patient no longer, in the middle of `offer` too; from any thread."""
+        self._patience = min(self._patience, SHORT_PATIENCE)
 
     def close(self) -> None:
         """Close the socket; the next record opens another."""
@@ -61,7 +73,7 @@ class Outlet:
         return peer
 
 
-def _is_writable(peer: socket.socket, seconds: float) -> bool:
+def _wait_until_writable(peer: socket.socket, seconds: float) -> None:
     ready = select.poll()
     ready.register(peer, select.POLLOUT)
-    return bool(ready.poll(seconds * 1000))
+    ready.poll(seconds * 1000)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ostiary.diagnostics.settings import DecisionLogSettings
 
 CAPACITY: Final = 10_000
+# The queue is for this: a supervisor that is held up loses no record, while there is room for those behind it.
+_PATIENCE_SECONDS: Final = 5.0
 _LINGER_SECONDS: Final = 0.02
 _CRC_VALUES: Final = 2**32
 
@@ -61,7 +63,7 @@ class RecordSink:
             OSError: there is no key for subjects and none can be made.
         """
         self._mask = None if settings.show_subjects else SubjectMask(load_subject_key(data_dir)).name
-        self._outlet = None if data_dir is None else Outlet(data_dir)
+        self._outlet = None if data_dir is None else Outlet(data_dir, patience=_PATIENCE_SECONDS)
         self._threshold = int(settings.sample_allows * _CRC_VALUES)
         self._dropped = dropped
         self._capacity = capacity
@@ -119,6 +121,8 @@ class RecordSink:
         """Send what waits, for at most so long, and stop."""
         self._closing.set()
         self._filled.set()
+        if self._outlet is not None:
+            self._outlet.hurry()
         if self._thread is not None:
             self._thread.join(timeout_seconds)
         with self._lock:

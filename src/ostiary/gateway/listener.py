@@ -37,6 +37,7 @@ def listening(address: ListenAddress) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((address.host, address.port))
+            listener.listen(MAX_CONNECTIONS)  # a port that is only bound can still be taken
         except OSError as error:
             raise StartFault(f"operator.listen {address} cannot be bound: {os.strerror(error.errno or 0)}") from None
         yield listener

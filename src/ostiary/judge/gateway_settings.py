@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sized
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
@@ -162,12 +163,29 @@ class GatewaySettings(Settings):
 
 def _check(gateway: GatewaySettings, file: Configuration) -> Iterator[Complaint]:
     yield from refuse_insecure_http(gateway.public_url, ("gateway", "public_url"), allow_insecure_http=None)
-    if gateway.listen is not None and OPERATOR.name not in file.broken and file.find(OPERATOR) is None:
+    if gateway.listen is None or OPERATOR.name in file.broken:
+        return
+    operator = file.find(OPERATOR)
+    if operator is None:
         yield Complaint(
             path=("operator",),
             what="is missing",
             hint="Where the gateway runs, operators need `listen` and `token`: `ostiary secret new PATH` makes one.",
         )
+    elif _overlap(gateway.listen, operator.listen):
+        yield Complaint(
+            path=("operator", "listen"),
+            what="is where the gateway listens",
+            hint="Operators are answered at a port of their own: see `gateway.listen`.",
+        )
+
+
+def _overlap(one: ListenAddress, other: ListenAddress) -> bool:
+    """Whether both cannot be listened at: the same port of the same address, or of all addresses."""
+    hosts = [ip_address(one.host), ip_address(other.host)]
+    if one.port != other.port or hosts[0].version != hosts[1].version:
+        return False
+    return hosts[0] == hosts[1] or any(host.is_unspecified for host in hosts)
 
 
 GATEWAY = Section(
