@@ -34,25 +34,25 @@ docs: .venv/dev ## generated pages are current, links lead somewhere
 cover: .venv/dev ## every branch of the pure rooms is taken by their own tests
 	@$(BIN)/coverage run -m pytest tests/oauth tests/decision tests/plugins && $(BIN)/coverage report
 
-bench: .venv/dev ## figures, each beside a bound from the same run
+bench: .venv/dev .venv/bench ## figures, each beside a bound from the same run
 	@$(BIN)/python -m benchmarks
 
 # No address of an index gets into what is pinned: everyone has their own.
 lock: .venv/dev ## pin the dependencies anew, by hash
-	@for set in run dev; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	@for set in run dev bench; do $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml --extra demo --group build \
-	  $$([ $$set = run ] || echo --group dev -c requirements/run.txt) -o requirements/$$set.txt; done
+	  $$([ $$set = run ] || echo --group $$set -c requirements/run.txt) -o requirements/$$set.txt; done
 
 clean: ## remove what was built
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
 
-# Two sets, so that the demo does not wait for the linters.
+# Three sets, so that the demo does not wait for the linters, nor they for what only a benchmark needs.
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Ostiary needs Python 3.11 or newer with venv; say which: make PYTHON=python3.12" >&2; exit 2; }
 	@echo "Setting up .venv" && $(PYTHON) -m venv .venv
 
-.venv/run .venv/dev: .venv/%: requirements/%.txt pyproject.toml | .venv/bin/python
+.venv/run .venv/dev .venv/bench: .venv/%: requirements/%.txt pyproject.toml | .venv/bin/python
 	@echo "Installing requirements/$*.txt (about a minute the first time)"
 	@$(PIP) install --require-hashes -r $<
 	@$(PIP) install --no-deps --no-build-isolation -e . && touch $@

@@ -5,19 +5,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import sys
+from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks import report
+from benchmarks import edge, report
 from benchmarks.figures import Figure, deep_size, median_microseconds
 from benchmarks.stage import facts_of, mint, stage
+from ostiary.diagnostics.logs import LogLevel, configure_logging
 from ostiary.judge.loading import load_judge, new_cache
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ostiary.config import Configuration
     from ostiary.devserver import DevelopmentServer
 
 _TOKENS = 10_000
 _CLIENTS = 1_000
+_ROUNDS = 5
+_SECONDS = 5
 
 
 async def warm_decision(server: DevelopmentServer, configuration: Configuration) -> Figure:
@@ -89,8 +96,46 @@ async def memory(server: DevelopmentServer, configuration: Configuration) -> Fig
     )
 
 
+def figures_of(measured: Mapping[edge.Setup, edge.Measured]) -> list[Figure]:
+    """What the loaded gateway comes to, in numbers that may be compared."""
+    ours, yes, silent = (measured[setup] for setup in (edge.OURS, edge.YES, edge.UNLOGGED))
+    found = [
+        Figure(
+            name="requests a second, warm",
+            value=ours.rate,
+            unit="/s",
+            bound_name=edge.YES.name,
+            bound=yes.rate,
+            note="the same Envoy files; more is better, 1 is the bound",
+        ),
+        Figure(
+            name="requests a second with the decision log",
+            value=ours.rate,
+            unit="/s",
+            bound_name=edge.UNLOGGED.name,
+            bound=silent.rate,
+            note="the default: one allow in a hundred is logged",
+        ),
+    ]
+    if ours.latencies and yes.latencies:
+        alone = median(each.p99 for each in measured[edge.BARE].latencies)
+        found.append(
+            Figure(
+                name=f"p99 added at {edge.RATE:,} requests a second",
+                value=median(each.p99 for each in ours.latencies) - alone,
+                unit="ms",
+                bound_name=edge.YES.name,
+                bound=median(each.p99 for each in yes.latencies) - alone,
+                note="beside Envoy alone; open loop",
+            )
+        )
+    return found
+
+
 async def main() -> None:
     """All figures, in one run on one machine."""
+    configure_logging(LogLevel.WARNING, sys.stderr)
+    measured: dict[edge.Setup, edge.Measured] = {}
     with stage() as (server, configuration):
         figures = []
         for benchmark in (warm_decision, stampede, memory):
@@ -98,7 +143,14 @@ async def main() -> None:
             figure = await benchmark(server, configuration)
             figures.append(figure)
             print(f"  {figure.value:,.2f} {figure.unit}, {figure.ratio:.2f} times {figure.bound_name}", flush=True)
-    report.write(figures)
+        print(f"… {(edge.__doc__ or '').splitlines()[0]}", flush=True)
+        try:
+            measured = await edge.measure(server, rounds=_ROUNDS, seconds=_SECONDS)
+        except edge.LoadError as error:
+            print(f"  left out: {error}", flush=True)
+        else:
+            figures += figures_of(measured)
+    report.write(figures, measured)
 
 
 asyncio.run(main())
