@@ -103,6 +103,11 @@ async def test_one_begins_with_its_first_decision() -> None:
     for _ in range(2):
         assert await generations.decide(1, facts(headers=BEARER), ROUTE.name) is not None
     assert begun == [1]
+    for number in (2, 3):
+        generations.load(number, replace(generation(asked), begin=partial(begun.append, number)))
+    for number in (3, 2, 3):
+        assert await generations.decide(number, facts(headers=BEARER), ROUTE.name) is not None
+    assert begun == [1, 3]
 
 
 async def test_closing_forgets_all_and_forgetting_twice_is_nothing() -> None:

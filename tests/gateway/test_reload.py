@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.gateway.doubles import free_port, route, running
+from tests.waiting import until
 
 from ostiary.gateway import NotReloaded, Reloaded, discovery
 from ostiary.gateway.admin import RDS_REFUSED, RDS_VERSION, Admin
@@ -79,6 +80,20 @@ async def test_a_generation_that_worker_or_envoy_refuse_changes_nothing(
         # The next number is another one: two configurations never share it.
         assert await started.gateway.reload(b"three", started.plan) == Reloaded(generation=3)
         assert (await started.ask("/api")).echo().judged().all("x-ostiary-route") == ["3:api"]
+
+
+async def test_a_gateway_is_ready_while_it_loads(tmp_path: Path, upstream: Upstream) -> None:
+    """operator.md, `/readyz`: the old generation judges until the new one is in force."""
+    async with running(tmp_path, (route("api", "/api", upstream.port),)) as started:
+        _, worker = started.gateway.pids
+        assert worker is not None
+        os.kill(worker, signal.SIGSTOP)
+        reloading = asyncio.create_task(started.gateway.reload(b"two", started.plan))
+        await until((started.plan.data_dir / "generations" / "2.yaml").exists)
+        assert await started.gateway.ready()
+        os.kill(worker, signal.SIGCONT)
+        assert await reloading == Reloaded(generation=2)
+        assert await started.gateway.ready()
 
 
 async def test_what_a_running_envoy_refuses_is_taken_back(tmp_path: Path, upstream: Upstream) -> None:

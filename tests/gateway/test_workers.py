@@ -41,17 +41,17 @@ class Pool:
     def told(self, index: int = 0) -> list[list[str]]:
         return [line.split()[1:] for line in (self.folder / f"told-{index}.log").read_text().splitlines()]
 
-    async def until_alive(self, count: int) -> None:
-        await until(lambda: self.workers.alive == count)
+    async def until_alive(self, count: int, number: int) -> None:
+        await until(lambda: self.workers.alive(number) == count)
 
 
-async def test_every_worker_is_alive_when_it_has_loaded_the_newest_generation(tmp_path: Path) -> None:
+async def test_a_worker_is_alive_for_each_generation_that_it_has_loaded(tmp_path: Path) -> None:
     """Architecture, reload."""
     pool = Pool(tmp_path, count=2)
     await pool.workers.start(pool.load(1))
-    assert pool.workers.alive == 2
+    assert (pool.workers.alive(1), pool.workers.alive(2)) == (2, 0)
     assert await pool.workers.load(pool.load(2)) is None
-    assert pool.workers.alive == 2
+    assert (pool.workers.alive(1), pool.workers.alive(2)) == (2, 2)
     pool.workers.forget(1)
     await pool.workers.stop(SECONDS)
     words = [["Load", "1", "False"], ["Load", "2", "True"], ["Forget", "1", "True"], ["Drain", "True"]]
@@ -65,7 +65,7 @@ async def test_a_refusal_of_several_workers_is_said_once(tmp_path: Path) -> None
     await pool.workers.start(pool.load(1))
     assert await pool.workers.load(pool.load(2, b"refuse: because")) == "refuse: because"
     pool.workers.forget(2)
-    assert pool.workers.alive == 2
+    assert (pool.workers.alive(1), pool.workers.alive(2)) == (2, 0)
     await pool.workers.stop(SECONDS)
 
 
@@ -74,9 +74,9 @@ async def test_one_that_ends_while_others_load_is_told_when_it_is_started_again(
     pool = Pool(tmp_path, count=2)
     await pool.workers.start(pool.load(1))
     assert await pool.workers.load(pool.load(2, b"crash-0")) is None
-    assert pool.workers.alive == 1
+    assert (pool.workers.alive(1), pool.workers.alive(2)) == (1, 1)
     pool.load(2)
-    await pool.until_alive(2)
+    await pool.until_alive(2, 2)
     await pool.workers.stop(SECONDS)
 
 
@@ -91,7 +91,7 @@ async def test_what_is_forgotten_is_nothing_to_end_for(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGKILL)
     await until(lambda: pool.workers.pids not in {(pid,), (None,)})
     pool.workers.forget(2)
-    await pool.until_alive(1)
+    await pool.until_alive(1, 1)
     assert [event for event, _ in pool.events] == ["decision worker ended"]
     await pool.workers.stop(SECONDS)
 
@@ -111,7 +111,7 @@ async def test_a_worker_that_refuses_what_it_was_started_again_for_is_started_ag
         "decision worker ended",
     ]
     pool.load(1)
-    await pool.until_alive(1)
+    await pool.until_alive(1, 1)
     await pool.workers.stop(SECONDS)
 
 

@@ -385,6 +385,10 @@ def test_a_machine_in_the_specs_answer_is_no_user() -> None:
             {"data": {"active": False, "bk_app_code": "a"}},
             Inactive(active=False, claims=("active", "aud", "bk_app_code")),
         ),
+        (
+            {"error": {"code": "inactive"}, "data": {"bk_app_code": "a", "audience": ["x"]}},
+            Inactive(active=False, claims=("data", "error")),
+        ),
         ({"data": {"active": "false"}}, Inactive(fault=ClaimFault.CLAIMS, claims=("active", "aud"))),
         ({"data": []}, Inactive(fault=ClaimFault.CLAIMS, claims=("data",))),
         ({"data": "x"}, Inactive(fault=ClaimFault.CLAIMS, claims=("data",))),

@@ -19,7 +19,8 @@ class Generation:
 
     Attributes:
         metadata_root: the name of the route that the root metadata document speaks of, where `/` has none of its own.
-        begin: called once, before the first decision by it: until then it may yet be refused.
+        begin: called once, before the first decision by it: until then it may yet be refused. Not called where a newer
+            one has begun.
     """
 
     judge: Judge
@@ -72,8 +73,7 @@ class Generations:
         if kept is None:
             return None
         if kept.begin is not None:
-            kept.begin()
-            kept.begin = None
+            self._begin(number, kept.begin)
         kept.active += 1
         if kept.active == 1:
             kept.idle.clear()
@@ -83,6 +83,13 @@ class Generations:
             kept.active -= 1
             if not kept.active:
                 kept.idle.set()
+
+    def _begin(self, number: int, begin: Callable[[], None]) -> None:
+        """A late question by an older one brings nothing of it back."""
+        for other, kept in self._kept.items():
+            if other <= number:
+                kept.begin = None
+        begin()
 
     async def forget(self, number: int) -> None:
         """Judge nothing new by it, let what is being judged end, then close it. Nothing happens if it is not there."""

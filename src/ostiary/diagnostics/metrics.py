@@ -141,7 +141,11 @@ class Metrics(Collector):
             return list(self._families())
 
     def _families(self) -> Iterable[Metric]:
-        yield _counter("ostiary_decisions", "Decisions, by what they came to.", self._decisions)
+        yield _counter(
+            "ostiary_decisions",
+            "Decisions, by what they came to; an allow that Envoy then refuses is two.",
+            self._decisions,
+        )
         spread = HistogramMetricFamily(
             "ostiary_decision_seconds", "From a request's arrival at a door to its decision."
         )

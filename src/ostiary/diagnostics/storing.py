@@ -118,7 +118,7 @@ class RecordStore:
             more = expire(connection, before=before, rows=self._settings.rows)
 
         # A transaction for each few thousand, and records first: what is left is deleted the next time.
-        while more and self._waiting.qsize() < _BATCH and self._attempt(delete):
+        while self._attempt(delete) and more and self._waiting.qsize() < _BATCH:
             pass
 
     def _attempt(self, work: Callable[[Connection], None]) -> bool:

@@ -122,11 +122,11 @@ class Gateway:
 
     async def ready(self) -> bool:
         """Whether requests are judged: Envoy is live with the current routes, and a worker can judge by them."""
-        if self._workers.alive == 0 or not await self._admin.is_live():
+        if not await self._admin.is_live():
             return False
         shown = (await self._admin.stats(RDS_VERSION)).get(RDS_VERSION)
         current = {self.generation, self._last_number} if self._reloading.locked() else {self.generation}
-        return shown in {str(number) for number in current}
+        return any(shown == str(number) and self._workers.alive(number) for number in current)
 
     async def reload(self, configuration: bytes, plan: Plan) -> Reloaded | NotReloaded:
         """Put a new configuration in force without losing a request, or change nothing and say why."""

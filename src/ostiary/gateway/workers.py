@@ -45,10 +45,9 @@ class Workers:
         self._lives: list[asyncio.Task[None]] = []
         self._draining = asyncio.Event()
 
-    @property
-    def alive(self) -> int:
-        """How many can judge by the newest generation."""
-        return sum(1 for worker in self._workers if self._loads and self._loads[-1].number in worker.loaded)
+    def alive(self, number: int) -> int:
+        """How many can judge by a generation."""
+        return sum(1 for worker in self._workers if number in worker.loaded)
 
     @property
     def pids(self) -> tuple[int | None, ...]:

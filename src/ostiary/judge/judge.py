@@ -6,6 +6,7 @@ nothing itself: refusals come from `decision.refusal`, and whatever fails in her
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import structlog
@@ -85,6 +86,21 @@ class Judge:
         self._chains: dict[str, Chain] = {
             route.name: link_chain(route.policy.chain, third_party) for route in table.routes
         }
+
+    @classmethod
+    def from_config(cls, path: Path | str, environ: Mapping[str, str]) -> Judge:
+        """The judge of a configuration file, for an application's own `Guard`; close it with `aclose`.
+
+        Args:
+            path: of the file; `gateway: {listen: null, public_url: …}` where no gateway of ours runs.
+            environ: what secrets by `env` are looked up in, such as `os.environ`.
+
+        Raises:
+            ConfigurationError: the file is not valid; every problem with its place and a hint.
+        """
+        from ostiary.judge.loading import load_file  # noqa: PLC0415 - it makes judges, and so knows this module
+
+        return load_file(Path(path), environ)
 
     async def decide(self, facts: RequestFacts, *, route: str | None = None, remember: bool = True) -> Decision:
         """Judge one request.

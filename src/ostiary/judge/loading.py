@@ -7,14 +7,17 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from ostiary.authorities import AUTHORIZATION_SERVERS, TOKEN_CACHE, Authorities, Clocks, NullObserver, TokenCache
+from ostiary.config import load
 from ostiary.diagnostics.settings import DECISION_LOG, OPERATOR
 from ostiary.judge.gateway_settings import GATEWAY
 from ostiary.judge.judge import Judge
 from ostiary.judge.route_rules import build_routes, routes_section
 from ostiary.judge.routing import RouteTable
+from ostiary.judge.third_party import find_third_party
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from ostiary.authorities import Observer
     from ostiary.config import AnySection, Configuration
@@ -36,6 +39,13 @@ def new_cache(configuration: Configuration, clocks: Clocks = SYSTEM_CLOCKS) -> T
     """A token cache for this process, under a key that no other process has; it outlives reloads."""
     max_bytes = configuration.require(TOKEN_CACHE).max_bytes
     return TokenCache(key=secrets.token_bytes(32), max_bytes=max_bytes, clocks=clocks)
+
+
+def load_file(path: Path, environ: Mapping[str, str]) -> Judge:
+    """See `Judge.from_config`."""
+    third_party = find_third_party()
+    configuration = load(path, judge_sections(third_party), environ, later=LATER_SECTIONS)
+    return load_judge(configuration, third_party=third_party)
 
 
 def load_judge(

@@ -201,12 +201,12 @@ def read_verification(
 ) -> Grant | Inactive:
     """Read spec 002's `{"data": {"bk_app_code", "bk_username", "audience"}}`.
 
-    It has no `active`: `data` stands for it. `"result": false` or no `data` is a token that the authority does not
-    know. There is no `exp` on that wire unless the authority adds one.
+    It has no `active`: `data` stands for it. `"result": false`, an `error` or no `data` is a token that the authority
+    does not know. There is no `exp` on that wire unless the authority adds one.
     """
     names = tuple(sorted(answer)[:MAX_NAMES])
     data = answer.get("data")
-    if data is None or answer.get("result") is False:
+    if data is None or answer.get("result") is False or answer.get("error") is not None:
         return Inactive(active=False, claims=names)
     if not isinstance(data, dict):
         return Inactive(fault=ClaimFault.CLAIMS, claims=names)

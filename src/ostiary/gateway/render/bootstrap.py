@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ostiary.gateway.admin import COUNTED
 from ostiary.gateway.render.clusters import decision_cluster, metadata_cluster
 from ostiary.gateway.render.tree import typed
 
@@ -17,7 +18,7 @@ _MAX_HEAP_BYTES: Final = 1 << 30
 
 
 def frame(plan: Plan) -> dict[str, Node]:
-    """What the bootstrap has besides its resources: admin, runtime, overload."""
+    """What the bootstrap has besides its resources: admin, statistics, runtime, overload."""
     return {
         "node": {"id": "ostiary", "cluster": "ostiary"},  # file-based xDS refuses to start without them
         "admin": {
@@ -33,6 +34,7 @@ def frame(plan: Plan) -> dict[str, Node]:
                 {"prefix": "/drain_listeners"},
             ],
         },
+        "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"exact": name} for name in COUNTED]}}},
         # No admin layer: nobody changes a switch at run time.
         "layered_runtime": {"layers": [{"name": "static", "static_layer": {}}]},
         "overload_manager": _OVERLOAD,

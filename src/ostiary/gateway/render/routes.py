@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ostiary.gateway.render.tree import Node, Tree
 
 ROUTES_KIND: Final = "envoy.config.route.v3.RouteConfiguration"
-OTHER_METHODS: Final = ".other-methods"  # behind a route whose path it was, but not its method
+OTHER_METHODS: Final = ":other-methods"  # behind the name (which has no colon) of a route whose path it was
 GUARD_HOST: Final = "guard.host"
 GUARD_PATH: Final = "guard.path"
 GUARD_DOTS: Final = "guard.dots"
