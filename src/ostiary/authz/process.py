@@ -104,7 +104,7 @@ class _Binding:
             self._environ,
             origin=Path(order.origin),
             later=LATER_SECTIONS,
-            unresolved=(OPERATOR.name,),
+            unresolved=(OPERATOR.name, GATEWAY.name),
         )
         if self._cache is None:
             self._cache = new_cache(configuration)
