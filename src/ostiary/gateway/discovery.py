@@ -23,6 +23,8 @@ def write_all(generation: int, plan: Plan) -> None:
     """What Envoy finds when it starts."""
     _write(plan, "cds.yaml", render.cds(generation, plan.routes, plan.trusted_ca))
     _write(plan, "rds.yaml", render.rds(generation, plan.routes))
+    if plan.certificate is not None:
+        _write(plan, "sds.yaml", render.sds(generation, plan.certificate))
     _write(plan, "lds.yaml", render.lds(generation, plan))
     _write(plan, "bootstrap.yaml", render.bootstrap(plan))
 
@@ -49,6 +51,8 @@ async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admi
     routes = _stage(new, "rds.yaml", "new", render.rds(generation, new.routes))
     upstreams = _stage(new, "cds.yaml", "new", render.cds(generation, new.routes, new.trusted_ca))
     listener = _stage(new, "lds.yaml", "new", render.lds(generation, new)) if changes_listener(old, new) else None
+    pair = new.certificate
+    certificate = None if pair is None else _stage(new, "sds.yaml", "new", render.sds(generation, pair))
     old_routes = _stage(old, "rds.yaml", "old", render.rds(old_generation, old.routes))
     old_upstreams = _stage(old, "cds.yaml", "old", render.cds(old_generation, old.routes, old.trusted_ca))
     both()
@@ -61,6 +65,8 @@ async def replace(before: tuple[int, Plan], after: tuple[int, Plan], admin: Admi
         old_upstreams()
         return "Envoy did not take the new routes; its log says why"
     upstreams()
+    if certificate is not None:
+        certificate()
     if listener is not None:
         listener()
     return None

@@ -103,7 +103,8 @@ class Gateway:
     def url(self) -> str:
         """Where it listens."""
         host, port = self._plan.listen
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._plan.certificate is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     @property
     def generation(self) -> int:
