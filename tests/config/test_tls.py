@@ -158,7 +158,7 @@ def test_a_folder_that_cannot_be_listed_is_refused(problems: Refusing, folder: P
     for name in ("cert.pem", "key.pem"):
         folder.joinpath(name).rename(closed / name)
     closed.chmod(0o311)
-    text = FILE.replace("cert", "closed/cert").replace("key.pem", "closed/key.pem")
+    text = FILE.replace(" cert.pem", " closed/cert.pem").replace(" key.pem", " closed/key.pem")
     try:
         assert said(problems(text, DOOR)) == [
             ("door.tls.certificate", "names a file in a folder that cannot be listed")

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 MANAGED: Final = (
     r"x[^a-z0-9]+bkapi[^a-z0-9]+(jwt|app|user|request|error).*",
-    r"x[^a-z0-9]+(ostiary|envoy|original|rewrite|real)([^a-z0-9]+.*)?",
     r"x[^a-z0-9]+request[^a-z0-9]+id",
     # X-Bkapi-Authorization misspelt, in either gap; the right spelling is a credential.
     r"x([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*bkapi[^a-z0-9]+authorization",
     r"x-bkapi([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*authorization",
 )
-FORWARDED: Final = (r"x[^a-z0-9]+forwarded([^a-z0-9]+.*)?",)
-# All of these but X-Forwarded-For in its right spelling, which Envoy reads where it trusts the peer.
+FORWARDED: Final = (r"x[^a-z0-9]+(ostiary|envoy|forwarded|original|rewrite|real)([^a-z0-9]+.*)?",)
+# The same but for X-Forwarded-For in its right spelling, which Envoy reads where it trusts the peer.
 FORWARDED_BUT_FOR: Final = (
+    r"x[^a-z0-9]+(ostiary|envoy|original|rewrite|real)([^a-z0-9]+.*)?",
     r"x([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*forwarded([^a-z0-9]+.*)?",
     r"x-forwarded([^a-z0-9-].*)?",
     r"x-forwarded-([^f].*|f([^o].*|o([^r].*|r.+)?)?)?",
