@@ -223,6 +223,27 @@ async def test_a_certificate_is_replaced_under_load_without_a_lost_request(edge:
         assert len(client.connections) == (len(client.answers) if client.anew else 1)
 
 
+async def test_a_mounted_secret_is_replaced_by_one_rename(tmp_path: Path, upstream: Upstream) -> None:
+    """ours: Kubernetes has the files as links through `..data`, and renames that link alone."""
+    mounted = Folder(tmp_path / "tls")
+    mounted.path.mkdir()
+
+    def mount(name: str) -> bytes:
+        version = Folder(mounted.path / name)
+        version.path.mkdir()
+        certificate = version.issue()
+        mounted.path.joinpath("..new").symlink_to(name)
+        mounted.path.joinpath("..new").rename(mounted.path / "..data")
+        return certificate
+
+    first = mount("..1")
+    for name in ("cert.pem", "key.pem"):
+        mounted.path.joinpath(name).symlink_to(f"..data/{name}")
+    async with encrypted(mounted, upstream) as edge:
+        assert await shown(edge.port) == first
+        await until_shown(edge.port, mount("..2"))
+
+
 async def test_a_broken_pair_is_not_taken_and_the_next_good_one_is(edge: Running, folder: Folder) -> None:
     """ours: what was served goes on being served, and the log says why."""
     before, refused = await shown(edge.port), await refusals(edge)
