@@ -104,7 +104,7 @@ class Gateway:
         """Where it listens."""
         host, port = self._plan.listen
         scheme = "http" if self._plan.certificate is None else "https"
-        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     @property
     def generation(self) -> int:

@@ -163,7 +163,7 @@ class GatewaySettings(Settings):
     metadata: RootMetadataSettings = RootMetadataSettings()
     """Which route the metadata of the origin itself speaks of."""
     tls: TlsSettings | None = None
-    """Certificate and key of the listener. Null: it speaks plain HTTP."""
+    """Certificate and key; null: plain HTTP. New files count once renamed into place, the key first, or at a reload."""
     limits: LimitsSettings = LimitsSettings()
     """What a route inherits."""
 

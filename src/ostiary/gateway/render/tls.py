@@ -28,7 +28,8 @@ def certificate_named(certificate: Certificate) -> Tree:
 def secret(generation: int, certificate: Certificate) -> dict[str, Node]:
     """The watched secret. What is renamed into the certificate's folder has both files read again.
 
-    So has each generation: Envoy reads no files again for a secret that reads as before, hence the other spelling.
+    So has each generation: Envoy reads no file again for a secret that is spelt as before. There are spellings enough
+    for refused generations in between.
     """
     folder = str(certificate.chain.parent)
     chain = f"{folder}/{'./' * (generation % 64)}{certificate.chain.name}"
