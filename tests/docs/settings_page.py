@@ -72,6 +72,9 @@ def _keys(node: Node, definitions: Node, at: str) -> Iterator[tuple[str, str, st
         yield (f"`{key}`", _kind(raw, definitions), default, inner.get("description", ""))
         if is_mapping or isinstance(inner.get("additionalProperties"), dict):
             yield from _keys(inner, definitions, key)
+        for choice in inner.get("anyOf", ()):
+            if "properties" in (mapping := _resolved(choice, definitions)) and "minProperties" not in mapping:
+                yield from _keys(mapping, definitions, key)
 
 
 def _join(at: str, name: str) -> str:

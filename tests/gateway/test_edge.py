@@ -56,6 +56,7 @@ def line(**members: object) -> EdgeLine:
         ("path_normalization_failed", 400, None, Reason.EDGE_PATH),
         ("direct_response", 400, "guard.path", Reason.EDGE_PATH),
         ("direct_response", 400, "guard.host", Reason.EDGE_MALFORMED),
+        ("direct_response", 400, "guard.forwarded", Reason.EDGE_MALFORMED),
         ("http1.unexpected_underscore", 400, None, Reason.EDGE_MALFORMED),
         ("http1.codec_error", 400, None, Reason.EDGE_MALFORMED),
         ("http1.content_length_and_chunked_not_allowed", 400, None, Reason.EDGE_MALFORMED),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from difflib import unified_diff
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -16,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.gateway.doubles import route
 
-from ostiary.gateway import Plan, render
+from ostiary.gateway import Certificate, Plan, render
 
 if TYPE_CHECKING:
     from ostiary.decision.routes import Route
@@ -40,26 +42,38 @@ def test_what_is_rendered_is_what_was_reviewed(file: Path) -> None:
 
 def test_there_is_something_to_compare() -> None:
     """Ours."""
-    assert {file.stem for file in FILES} >= {"edge", "routes", "upstreams"}
+    assert {file.stem for file in FILES} >= {"edge", "routes", "trust", "upstreams"}
 
 
 def rendered(text: str) -> str:
     """The same input, and what is rendered from it now."""
     sections = dict(_sections(text))
     routes = tuple(_route(line) for line in sections.get("routes", "").splitlines() if line.strip())
-    plan = replace(PLAN, routes=routes, **json.loads(sections.get("plan", "{}")))
+    given = json.loads(sections.get("plan", "{}"))
+    if "certificate" in given:
+        given["certificate"] = Certificate(**{name: Path(path) for name, path in given["certificate"].items()})
+    given["trusted_proxies"] = tuple(map(ip_network, given.get("trusted_proxies", ())))
+    plan = replace(PLAN, routes=routes, **given)
     outputs = {
-        "bootstrap.yaml": lambda: render.bootstrap(plan),
-        "lds.yaml": lambda: render.lds(GENERATION, plan),
-        "rds.yaml": lambda: render.rds(GENERATION, routes),
-        "cds.yaml": lambda: render.cds(GENERATION, routes, plan.trusted_ca),
+        "bootstrap.yaml": lambda: _compact(render.bootstrap(plan)),
+        "lds.yaml": lambda: _compact(render.lds(GENERATION, plan)),
+        "lds.diff": lambda: _differing(render.lds(GENERATION, PLAN), render.lds(GENERATION, plan)),
+        "rds.yaml": lambda: _compact(render.rds(GENERATION, routes)),
+        "cds.yaml": lambda: _compact(render.cds(GENERATION, routes, plan.trusted_ca)),
+        "sds.yaml": lambda: "" if plan.certificate is None else _compact(render.sds(GENERATION, plan.certificate)),
     }
     parts = [
-        f"[{name}]\n{_compact(outputs[name]())}\n\n" if name in outputs else f"[{name}]\n{content}"
+        f"[{name}]\n{outputs[name]()}\n\n" if name in outputs else f"[{name}]\n{content}"
         for name, content in sections.items()
         if name
     ]
     return sections.get("", "") + "".join(parts).rstrip("\n") + "\n"
+
+
+def _differing(usual: Node, other: Node) -> str:
+    """The lines that a plan adds and takes away, with a few around them."""
+    lines = unified_diff(_compact(usual).splitlines(), _compact(other).splitlines(), lineterm="", n=1)
+    return "\n".join(list(lines)[2:])
 
 
 def _sections(text: str) -> list[tuple[str, str]]:

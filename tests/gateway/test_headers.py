@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 import uuid
+from ipaddress import ip_network
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.gateway.doubles import routes_to, running
 
 from ostiary.decision.headers import is_managed
-from ostiary.gateway.render.headers import MANAGED, MANAGED_EXACT
+from ostiary.gateway import Plan
+from ostiary.gateway.render.headers import FORWARDED, FORWARDED_BUT_FOR, MANAGED, MANAGED_EXACT
 
 if TYPE_CHECKING:
-    from tests.gateway.doubles import Running
+    from collections.abc import AsyncIterator
+
+    from tests.gateway.doubles import Running, Upstream
 
 ALIASES = (
     "X-Bkapi-Jwt",
@@ -37,6 +43,16 @@ ALIASES = (
     "X-Real-Ip",
     "X-Forwarded-Host",
     "X-Forwarded-Prefix",
+    "X-Forwarded",
+    "X-Forwarded-",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-User",
+    "X-Forwarded-Fo",
+    "X-Forwarded-For-",
+    "X-Forwarded-Fort",
+    "X-Forwarded--For",
+    "X--Forwarded-For",
+    "X-Forwarded.For",
     "x.forwarded.for",
     "Forwarded",
     "True-Client-Ip",
@@ -49,8 +65,21 @@ ALIASES = (
     "X--Request--Id",
 )
 OURS = {"x-bkapi-jwt", "x-bkapi-app", "x-bkapi-user", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
-WORDS = "bkapi ostiary envoy forwarded original rewrite real request jwt app user error id authorization for a 1"
+WORDS = "bkapi ostiary envoy forwarded original rewrite real request jwt app user error id authorization for f a 1"
+# Nobody is trusted, somebody else is, our peer is.
+TRUSTED = [(), (ip_network("192.0.2.0/24"),), (ip_network("127.0.0.1"),)]
 PIECES = st.sampled_from(["x", "-", ".", "~", "--", *WORDS.split()])
+
+
+@pytest.fixture(scope="module", params=TRUSTED, ids=["nobody", "another", "peer"])
+async def edge(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+) -> AsyncIterator[Running]:
+    """A gateway that believes one header of some peers, or of none."""
+    folder = tmp_path_factory.mktemp("edge")
+    plan = Plan(listen=("127.0.0.1", 0), data_dir=folder, routes=(), trusted_proxies=request.param)
+    async with running(folder, routes_to(upstream.port), plan) as started:
+        yield started
 
 
 @pytest.mark.anyio
@@ -87,10 +116,11 @@ async def test_a_route_that_forwards_the_token_forwards_nothing_else(edge: Runni
 
 @pytest.mark.anyio
 async def test_the_upstream_hears_who_asked_from_us_alone(edge: Running) -> None:
-    """attacks.md, forwarded headers: an empty list of proxies trusts nobody."""
+    """attacks.md, forwarded headers: an empty list trusts nobody; of a listed peer one header is believed."""
     fairy_tales = [("X-Forwarded-For", "8.8.8.8"), ("X-Forwarded-Proto", "gopher"), ("X-Forwarded-Port", "1")]
     echo = (await edge.ask("/api", headers=fairy_tales)).echo()
-    assert echo.all("x-forwarded-for") == ["127.0.0.1"]
+    peer = "8.8.8.8" if edge.plan.trusted_proxies == TRUSTED[-1] else "127.0.0.1"
+    assert echo.all("x-forwarded-for") == echo.judged().all("x-ostiary-peer") == [peer]
     assert echo.all("x-forwarded-proto") == ["https"]
     assert "x-forwarded-port" not in echo.names
 
@@ -128,5 +158,16 @@ async def test_an_answer_shows_nothing_of_what_stands_behind(edge: Running) -> N
 @given(st.lists(PIECES, min_size=2, max_size=9).map("".join))
 def test_envoys_expressions_remove_what_the_table_of_headers_calls_managed(name: str) -> None:
     """ours: one table, in pieces small enough for RE2."""
-    removed = name in MANAGED_EXACT or any(re.fullmatch(pattern, name) for pattern in MANAGED)
-    assert removed == is_managed(name.encode())
+    assert _removed(name, FORWARDED) == is_managed(name.encode())
+    assert _removed(name, FORWARDED_BUT_FOR) == (is_managed(name.encode()) and name != "x-forwarded-for")
+
+
+def test_the_one_header_that_is_believed_has_one_spelling() -> None:
+    """attacks.md, forwarded headers: every other name that begins like it is removed as ever."""
+    names = ["x-forwarded" + "".join(end) for length in range(6) for end in product("for-.", repeat=length)]
+    assert [name for name in names if not _removed(name, FORWARDED)] == [n for n in names if n[11:12] in set("for")]
+    assert {n for n in names if _removed(n, FORWARDED) != _removed(n, FORWARDED_BUT_FOR)} == {"x-forwarded-for"}
+
+
+def _removed(name: str, forwarded: tuple[str, ...]) -> bool:
+    return name in MANAGED_EXACT or any(re.fullmatch(pattern, name) for pattern in (*MANAGED, *forwarded))

@@ -46,6 +46,8 @@ _LATER = "Remove it; a later version may have it."
 _NAME = "It stands in audience entries."
 _PATH = "Whole segments of letters, digits, `-`, `.`, `_`, `~`; no slash at the end, no dot segments."
 _BASE = "No slash at the end, no dot segments."
+_EVERYBODY = "Everybody could say who they are: list the networks of your proxies."
+_ITSELF = "Envoy reads the key itself: write `{file: PATH}`."
 _LIFTED = "Other values make no sense here. Other values are not known here."
 _UPSTREAM = "`http`, `https` or `h2c`, host and port, no path."
 _ITS_HOST = "Everything published about the route is built from it: its host must be `match.host`."
@@ -96,8 +98,21 @@ _BAD: list[tuple[int, str, tuple[str, str, str]]] = [
     (3, "+  limits: {upstream_timeout: 0s}", ("4:30", "gateway.limits.upstream_timeout", _LIFTED)),
     (3, "+  limits: {upstream_timeout: 999999d}", ("4:30", "gateway.limits.upstream_timeout", _LIFTED)),
     (3, "+  metadata: {root: nobody}", ("4:20", "gateway.metadata.root", "Write a route's `name`, or null.")),
-    (3, "+  trusted_proxies: [10.0.0.0/8]", ("4:20", "gateway.trusted_proxies", _LATER)),
-    (3, "+  tls: {cert: a}", ("4:8", "gateway.tls", _LATER)),
+    *(
+        (3, f"+  trusted_proxies: ['::1', '{network}']", ("4:28", "gateway.trusted_proxies[1]", hint))
+        for network, hint in (
+            ("10.0.0.1/8", "No bit may be set behind the prefix."),
+            ("10.0.0.0/255.0.0.0", "No bit may be set behind the prefix."),
+            ("fe80::1%eth0", "No bit may be set behind the prefix."),
+            ("proxy.example.com", "No bit may be set behind the prefix."),
+            ("0.0.0.0/0", _EVERYBODY),
+            ("::/0", _EVERYBODY),
+            ("::ffff:10.0.0.0/104", "Write it as IPv4: both forms are meant."),
+            ("::ffff:0:0/96", "Write it as IPv4: both forms are meant."),
+        )
+    ),
+    (3, "+  tls: {key: {file: a}}", ("4:3", "gateway.tls.certificate", "Add the key; it has no default.")),
+    (3, "+  tls: {certificate: a, key: {env: A}}", ("4:30", "gateway.tls.key", _ITSELF)),
     (3, "+  limits: {body_bytes: 1MiB}", ("4:24", "gateway.limits.body_bytes", _LATER)),
     (3, "+  limits: {max_stream: 1h}", ("4:24", "gateway.limits.max_stream", _LATER)),
     (3, "+  both_present: bearer", ("4:17", "gateway.both_present", "Other values are not known here.")),

@@ -107,7 +107,7 @@ class _Binding:
             self._environ,
             origin=Path(order.origin),
             later=LATER_SECTIONS,
-            unresolved=(OPERATOR.name,),
+            unresolved=(OPERATOR.name, GATEWAY.name),
         )
         settings = configuration.require(DECISION_LOG)
         sink = RecordSink(

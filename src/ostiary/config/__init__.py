@@ -48,6 +48,7 @@ from ostiary.config.settings import (
     later,
     refused,
 )
+from ostiary.config.tls import TlsSettings, refuse_tls
 
 __all__ = [
     "LATER_HINT",
@@ -78,6 +79,7 @@ __all__ = [
     "Size",
     "StrongSecretReference",
     "Table",
+    "TlsSettings",
     "Unresolved",
     "duration_text",
     "expected",
@@ -88,6 +90,7 @@ __all__ = [
     "parse_authority",
     "read_file",
     "refuse_insecure_http",
+    "refuse_tls",
     "refused",
     "resolve",
     "schema",

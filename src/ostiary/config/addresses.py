@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HIGHEST_PORT = 65535
 LISTEN_PATTERN = r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[1-9][0-9]{0,4}$"
 NETWORK_PATTERN = r"^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"
+_NETWORK = re.compile(NETWORK_PATTERN)
 _LOOPBACK_V4 = IPv4Network("127.0.0.0/8")
 _LOOPBACK_V6 = ipaddress.IPv6Address("::1")
 # RFC 3986 §2: what a URI is written with. `urlsplit` would silently drop line breaks and tabs.
@@ -173,7 +174,7 @@ def _network(value: object) -> IPv4Network | IPv6Network:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) and _NETWORK.fullmatch(value):  # no zone, no netmask
             return ipaddress.ip_network(value)
     except ValueError:
         pass

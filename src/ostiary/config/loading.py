@@ -140,6 +140,7 @@ class _Run:
             secrets=secrets,
             positions=self.document.positions,
             bytes_sha256=digest,
+            unresolved=self.unresolved,
             broken=frozenset(models.keys() & value.keys() - valid.keys()),
         )
         for section in sections:

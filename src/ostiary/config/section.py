@@ -45,8 +45,8 @@ AnySection = Section[Any]
 class Configuration:
     """One file as a frozen value. Secrets lie apart from the models and never show.
 
-    `path` is the original file, absolute; `bytes_sha256` is hexadecimal. `broken` holds the names of sections
-    with errors: only a check ever sees it filled.
+    `path` is the original file, absolute; `bytes_sha256` is hexadecimal. `unresolved` holds the names of sections whose
+    secrets are another process's, `broken` those of sections with errors: only a check ever sees it filled.
     """
 
     path: Path
@@ -56,6 +56,7 @@ class Configuration:
     secrets: Mapping[KeyPath, Secret] = field(repr=False)
     positions: Positions = field(repr=False)
     bytes_sha256: str
+    unresolved: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
 
     @property

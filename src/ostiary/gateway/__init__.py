@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from ostiary.gateway.edge import EdgeLine, is_recorded, parse_edge_line, reason_of
 from ostiary.gateway.faults import Log, StartFault
-from ostiary.gateway.plan import Plan
+from ostiary.gateway.plan import Certificate, Plan
 from ostiary.gateway.supervisor import Gateway, NotReloaded, Reloaded
 
 __all__ = [
+    "Certificate",
     "EdgeLine",
     "Gateway",
     "Log",

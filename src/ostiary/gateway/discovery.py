@@ -23,6 +23,8 @@ def write_all(generation: int, plan: Plan) -> None:
     """What Envoy finds when it starts."""
     _replace(plan, "cds.yaml", render.cds(generation, plan.routes, plan.trusted_ca))
     _replace(plan, "rds.yaml", render.rds(generation, plan.routes))
+    if plan.certificate is not None:
+        _replace(plan, "sds.yaml", render.sds(generation, plan.certificate))
     _replace(plan, "lds.yaml", render.lds(generation, plan))
     _replace(plan, "bootstrap.yaml", render.bootstrap(plan))
 
@@ -56,6 +58,8 @@ async def replace(
     upstreams = _stage(new, "cds.yaml", "new", _upstreams(generation, (new, *living)))
     routes = _stage(new, "rds.yaml", "new", render.rds(generation, new.routes))
     listener = _stage(new, "lds.yaml", "new", render.lds(generation, new)) if changes_listener(old, new) else None
+    pair = new.certificate
+    certificate = None if pair is None else _stage(new, "sds.yaml", "new", render.sds(generation, pair))
     old_routes = _stage(old, "rds.yaml", "old", render.rds(old_generation, old.routes))
     old_upstreams = _stage(old, "cds.yaml", "old", _upstreams(old_generation, living))
     upstreams()
@@ -67,6 +71,8 @@ async def replace(
         old_routes()
         old_upstreams()
         return "Envoy did not take the new routes; its log says why"
+    if certificate is not None:
+        certificate()
     if listener is not None:
         listener()
     return None

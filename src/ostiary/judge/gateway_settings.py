@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sized
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
@@ -16,15 +16,18 @@ from ostiary.config import (
     LiftableDuration,
     Listen,
     ListenAddress,
+    Network,
     OriginUrl,
     Section,
     Settings,
     Size,
     Table,
+    TlsSettings,
     expected,
     later,
     parse_authority,
     refuse_insecure_http,
+    refuse_tls,
     within,
 )
 from ostiary.config.settings import LATER_HINT, NOT_IN_THIS_VERSION, refused
@@ -48,6 +51,15 @@ def matching(pattern: re.Pattern[str], phrase: str, hint: str) -> AfterValidator
         return text
 
     return AfterValidator(judge)
+
+
+def _not_everybody(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    # RFC 4291 §2.5.5.2: IPv4 in the form of IPv6.
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
+        raise refused("is an IPv4 network in the form of IPv6", "Write it as IPv4: both forms are meant.")
+    if network.prefixlen == 0:
+        raise refused("trusts everybody", "Everybody could say who they are: list the networks of your proxies.")
+    return network
 
 
 def _authority(text: str) -> str:
@@ -141,8 +153,8 @@ class GatewaySettings(Settings):
     """All that one decision does shares it; then the answer is 503."""
     both_present: BothPresent = BothPresent.LEGACY
     """Both legacy credentials and a bearer token: `legacy` reads the former, `refuse` answers 400."""
-    trusted_proxies: UnbuiltList = ()
-    """Networks whose `X-Forwarded-For` is believed."""
+    trusted_proxies: tuple[Annotated[Network, AfterValidator(_not_everybody)], ...] = ()
+    """Networks whose `X-Forwarded-For` is believed: the client is the last address in it that is not listed here."""
     mcp_paths: Table[McpPathsSettings] = Field(
         default={"bk-apigateway": McpPathsSettings()},
         validate_default=True,
@@ -150,8 +162,8 @@ class GatewaySettings(Settings):
     """Where each gateway has its MCP servers: `BASE/STAGE/api/v2/mcp-servers/NAME`."""
     metadata: RootMetadataSettings = RootMetadataSettings()
     """Which route the metadata of the origin itself speaks of."""
-    tls: Unbuilt = None
-    """Certificate and key."""
+    tls: TlsSettings | None = None
+    """Certificate and key; null: plain HTTP. New files count once renamed into place, the key first, or at a reload."""
     limits: LimitsSettings = LimitsSettings()
     """What a route inherits."""
 
@@ -163,6 +175,8 @@ class GatewaySettings(Settings):
 
 def _check(gateway: GatewaySettings, file: Configuration) -> Iterator[Complaint]:
     yield from refuse_insecure_http(gateway.public_url, ("gateway", "public_url"), allow_insecure_http=None)
+    if gateway.tls is not None:
+        yield from refuse_tls(gateway.tls, ("gateway", "tls"), file)
     if gateway.listen is None or OPERATOR.name in file.broken:
         return
     operator = file.find(OPERATOR)

@@ -12,6 +12,7 @@ from ostiary.gateway.render.bootstrap import frame, workers
 from ostiary.gateway.render.clusters import CLUSTER_KIND, upstream_cluster, upstream_name
 from ostiary.gateway.render.listener import LISTENER_KIND, listener, routes_watched
 from ostiary.gateway.render.routes import ROUTES_KIND, route_configuration
+from ostiary.gateway.render.tls import SECRET_KIND, certificate_named, certificate_watched, secret
 from ostiary.gateway.render.tree import Tree, to_text, typed
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ostiary.decision.routes import Route
-    from ostiary.gateway.plan import Plan
+    from ostiary.gateway.plan import Certificate, Plan
 
-__all__ = ["Tree", "bootstrap", "cds", "lds", "rds", "self_contained", "to_text"]
+__all__ = ["Tree", "bootstrap", "cds", "lds", "rds", "sds", "self_contained", "to_text"]
 
 
 def bootstrap(plan: Plan) -> Tree:
@@ -39,7 +40,8 @@ def bootstrap(plan: Plan) -> Tree:
 
 def lds(generation: int, plan: Plan) -> Tree:
     """The listener. Write it only when its resources differ: a change drains connections."""
-    rendered = listener(plan, routes_watched(str(plan.envoy_dir / "rds.yaml")))
+    certificate = certificate_watched(str(plan.envoy_dir / "sds.yaml"))
+    rendered = listener(plan, routes_watched(str(plan.envoy_dir / "rds.yaml")), certificate)
     return _discovered(generation, [typed(LISTENER_KIND, **rendered)])
 
 
@@ -57,6 +59,11 @@ def cds(generation: int, routes: Iterable[Route], trusted_ca: Path | None = None
     return _discovered(generation, [typed(CLUSTER_KIND, **cluster) for cluster in _upstreams(routes, trusted_ca)])
 
 
+def sds(generation: int, certificate: Certificate) -> Tree:
+    """The listener's certificate: where it lies, and nothing of it."""
+    return _discovered(generation, [typed(SECRET_KIND, **secret(generation, certificate))])
+
+
 def self_contained(generation: int, plan: Plan) -> Tree:
     """The same listener, routes and clusters in one file.
 
@@ -64,10 +71,11 @@ def self_contained(generation: int, plan: Plan) -> Tree:
         ValueError: an `https` upstream, and no `trusted_ca`.
     """
     routing = {"route_config": route_configuration(generation, plan.routes)}
+    certificate = {} if plan.certificate is None else certificate_named(plan.certificate)
     return {
         **frame(plan),
         "static_resources": {
-            "listeners": [listener(plan, routing)],
+            "listeners": [listener(plan, routing, certificate)],
             "clusters": [*workers(plan), *_upstreams(plan.routes, plan.trusted_ca)],
         },
     }

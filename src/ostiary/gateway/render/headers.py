@@ -12,15 +12,24 @@ from ostiary.gateway.render.replies import header
 from ostiary.gateway.render.tree import literal, typed
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
+
     from ostiary.gateway.render.tree import Node, Tree
 
 MANAGED: Final = (
     r"x[^a-z0-9]+bkapi[^a-z0-9]+(jwt|app|user|request|error).*",
-    r"x[^a-z0-9]+(ostiary|envoy|forwarded|original|rewrite|real)([^a-z0-9]+.*)?",
     r"x[^a-z0-9]+request[^a-z0-9]+id",
     # X-Bkapi-Authorization misspelt, in either gap; the right spelling is a credential.
     r"x([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*bkapi[^a-z0-9]+authorization",
     r"x-bkapi([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*authorization",
+)
+FORWARDED: Final = (r"x[^a-z0-9]+(ostiary|envoy|forwarded|original|rewrite|real)([^a-z0-9]+.*)?",)
+# The same but for X-Forwarded-For in its right spelling, which Envoy reads where it trusts the peer.
+FORWARDED_BUT_FOR: Final = (
+    r"x[^a-z0-9]+(ostiary|envoy|original|rewrite|real)([^a-z0-9]+.*)?",
+    r"x([^a-z0-9-]|-[^a-z0-9])[^a-z0-9]*forwarded([^a-z0-9]+.*)?",
+    r"x-forwarded([^a-z0-9-].*)?",
+    r"x-forwarded-([^f].*|f([^o].*|o([^r].*|r.+)?)?)?",
 )
 MANAGED_EXACT: Final = (
     "forwarded",
@@ -40,9 +49,10 @@ PEER: Final = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 REFERENCE_STATE: Final = "ostiary.reference"
 
 
-def early_header_mutation() -> Tree:
-    """Removed before even the route matcher looks."""
-    removals = [*(_remove_matching(pattern) for pattern in MANAGED), *(_remove(name) for name in MANAGED_EXACT)]
+def early_header_mutation(trusted_proxies: Sized) -> Tree:
+    """Removed before even the route matcher looks; before the peer is made out, too."""
+    patterns = (*MANAGED, *(FORWARDED_BUT_FOR if trusted_proxies else FORWARDED))
+    removals = [*(_remove_matching(pattern) for pattern in patterns), *(_remove(name) for name in MANAGED_EXACT)]
     return {
         "name": "ostiary.clear",
         "typed_config": typed(

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Final
 from ostiary.gateway.render.filters import http_filters
 from ostiary.gateway.render.headers import PEER, early_header_mutation
 from ostiary.gateway.render.replies import expression, local_reply_config
+from ostiary.gateway.render.tls import transport_socket
 from ostiary.gateway.render.tree import typed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from ipaddress import IPv4Network, IPv6Network
+
     from ostiary.gateway.plan import Plan
     from ostiary.gateway.render.tree import Tree
 
 LISTENER_KIND: Final = "envoy.config.listener.v3.Listener"
 _KIB: Final = 1024
+_IPV6: Final = 6
 
 # One JSON line for each answer that no upstream gave; `gateway.edge` reads it.
 ACCESS_LINE: Final = {
@@ -37,8 +42,8 @@ def routes_watched(path: str) -> Tree:
     return {"rds": {"route_config_name": "public", "config_source": source}}
 
 
-def listener(plan: Plan, routing: Tree) -> Tree:
-    """The public listener; `routing` says where its routes come from."""
+def listener(plan: Plan, routing: Tree, certificate: Tree) -> Tree:
+    """The public listener; `routing` says where its routes come from, `certificate` where that of TLS does."""
     host, port = plan.listen
     return {
         "name": "public",
@@ -57,30 +62,56 @@ def listener(plan: Plan, routing: Tree) -> Tree:
                             "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                             stat_prefix="public",
                             codec_type="AUTO",
-                            **_WHO,
+                            **_who(plan.trusted_proxies),
                             **_REFERENCE,
                             **_PATH,
                             **_limits(plan.header_bytes),
                             **_PROTOCOLS,
-                            early_header_mutation_extensions=[early_header_mutation()],
+                            early_header_mutation_extensions=[early_header_mutation(plan.trusted_proxies)],
                             local_reply_config=local_reply_config(),
                             access_log=[_access_log()],
                             **routing,
                             http_filters=http_filters(plan),
                         ),
                     }
-                ]
+                ],
+                **({} if plan.certificate is None else _encrypted(certificate)),
             }
         ],
     }
 
 
-# The peer's address, nobody's header. No address is "internal": nobody may send x-envoy-*.
-_WHO: Final[Tree] = {
-    "use_remote_address": True,
-    "skip_xff_append": True,
-    "internal_address_config": {"unix_sockets": False},
-}
+def _encrypted(certificate: Tree) -> Tree:
+    # A handshake that does not end holds a connection no longer than a head that does not.
+    return {"transport_socket": transport_socket(certificate), "transport_socket_connect_timeout": "10s"}
+
+
+def _who(trusted_proxies: Iterable[IPv4Network | IPv6Network]) -> Tree:
+    """The peer's address, nobody's header; behind a listed peer the last address in X-Forwarded-For that is not listed.
+
+    What is no bare address there (a name, a port, brackets, nothing) ends the search, and the peer it is. So does a
+    21st entry, wherever the address stands: `guard.forwarded` refuses it, or a client could pass for its proxy.
+    No address is "internal": nobody may send x-envoy-*.
+    """
+    internal: Tree = {"internal_address_config": {"unix_sockets": False}}
+    cidrs = [cidr for each in trusted_proxies for cidr in _cidrs(each)]
+    if not cidrs:
+        return {"use_remote_address": True, "skip_xff_append": True, **internal}
+    detection = typed(
+        "envoy.extensions.http.original_ip_detection.xff.v3.XffConfig",
+        xff_trusted_cidrs={"cidrs": cidrs},
+        skip_xff_append=True,
+    )
+    extension: Tree = {"name": "envoy.http.original_ip_detection.xff", "typed_config": detection}
+    return {"use_remote_address": False, "original_ip_detection_extensions": [extension], **internal}
+
+
+def _cidrs(network: IPv4Network | IPv6Network) -> list[Tree]:
+    """A proxy that listens on both families may write IPv4 in the form of IPv6 (RFC 4291 §2.5.5.2)."""
+    address, length = str(network.network_address), network.prefixlen
+    forms = [(address, length)] if network.version == _IPV6 else [(address, length), ("::ffff:" + address, 96 + length)]
+    return [{"address_prefix": prefix, "prefix_len": bits} for prefix, bits in forms]
+
 
 # Always made here. `always_set_request_id_in_response` would echo the client's where a request is refused early.
 _REFERENCE: Final[Tree] = {
