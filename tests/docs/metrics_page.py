@@ -24,8 +24,8 @@ def render(made: str) -> str:
     """
     intro = (
         "What `/metrics` on `operator.listen` answers, in Prometheus' text format 0.0.4, to whoever shows the "
-        "operator's token. Each sample also has the label `worker`: a decision worker's index, or `supervisor`; sum over "
-        "it. Beyond 2,000 combinations of values a counter counts the rest under `other`."
+        "operator's token. Each sample also has the label `worker`: a decision worker's index, or `supervisor`; sum "
+        "over it. Beyond 2,000 combinations of values a counter counts the rest under `other`."
     )
     buckets = f"The buckets of a histogram end at {', '.join(map(str, BUCKETS))} seconds."
     heads = ("metric", "type", "labels", "meaning")
