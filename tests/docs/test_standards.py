@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from functools import cache
 from typing import Final
 
 import pytest
@@ -17,19 +15,11 @@ _ROW: Final = re.compile(
 ROWS: Final = tuple(_ROW.finditer(_PROSE))
 
 
-@cache
-def names_in(file: str) -> frozenset[str]:
-    """The names of a file's tests."""
-    nodes = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
-    return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-
-
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["standard"])
-def test_a_row_names_a_module_and_a_test_that_are_there(row: re.Match[str]) -> None:
-    """Issue 8: RFC section → module → test."""
+def test_a_row_names_a_module_and_a_test(row: re.Match[str]) -> None:
+    """Issue 8: RFC section → module → test; that the test is there, `test_links` sees to."""
     assert (ROOT / "src" / "ostiary" / row["module"]).is_file()
-    file, _, name = row["test"].partition("::")
-    assert name in names_in(file)
+    assert re.fullmatch(r"tests/[a-z0-9_/]+\.py::test_\w+", row["test"])
 
 
 def test_every_row_of_what_is_done_is_read() -> None:
