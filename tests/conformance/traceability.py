@@ -42,7 +42,7 @@ def collect() -> Mapping[str, list[str]]:
         CalledProcessError: a file of the suite cannot be collected; its error is on standard error.
     """
     asked = [sys.executable, "-m", "tests.conformance.traceability"]
-    done = subprocess.run(asked, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=50, check=True)  # noqa: S603 - ours
+    done = subprocess.run(asked, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=110, check=True)  # noqa: S603 - ours
     found: dict[str, list[str]] = json.loads(done.stdout)
     return found
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from tests.conformance.traceability import collect, render
-from tests.docs import commands_page, settings_page
+from tests.docs import commands_page, metrics_page, settings_page
 from tests.docs.markdown import ROOT, table
 
 from ostiary.decision.reasons import CONSEQUENCES
@@ -73,6 +73,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/traceability.md": traceability,
     "docs/reference/reasons.md": reasons,
     "docs/reference/plugins.md": plugins,
+    "docs/reference/metrics.md": lambda: metrics_page.render(_MADE),
     "docs/reference/settings.md": lambda: settings_page.render(_MADE),
     "docs/reference/commands.md": lambda: commands_page.render(_MADE),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +32,14 @@ def test_every_module_that_a_page_names_is_there(page: Path) -> None:
     assert [name for name in named if not any((root / name).is_file() for root in (SOURCE, ROOT))] == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    """Ours: `tests/room/test_x.py::test_y` in prose is a test."""
+    prose, _ = split(page)
+    named = re.findall(r"`(tests/[a-z0-9_/]+\.py)::(\w+)`", prose)
+    assert [f"{file}::{name}" for file, name in named if name not in _functions(file)] == []
+
+
 def test_every_room_has_its_row_in_the_architecture() -> None:
     """Ours: a room that is not on the plan is not found."""
     prose, _ = split(ROOT / "ARCHITECTURE.md")
@@ -47,6 +57,12 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
         "no.svg",
         "none.md",
     ]
+
+
+@cache
+def _functions(file: str) -> frozenset[str]:
+    nodes = ast.parse((ROOT / file).read_text(encoding="utf-8")).body if (ROOT / file).is_file() else []
+    return frozenset(node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def _leads_somewhere(page: Path, target: str) -> bool:

@@ -7,6 +7,7 @@ when they are asked for.
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ from prometheus_client.registry import Collector
 from ostiary.diagnostics.record import RecordSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client.metrics_core import Metric
 
@@ -28,6 +29,62 @@ _MAX_CHILDREN: Final = 2_000
 # From a hit in memory to an authority that has used up `decision_timeout`.
 BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 BREAKER_STATES: Final = {"closed": 0, "probing": 1, "open": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A metric, as the page and the reference have it.
+
+    Attributes:
+        name: as it is asked for.
+        meaning: its HELP line.
+        labels: each with what its values are.
+    """
+
+    name: str
+    meaning: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+_AUTHORITY: Final = {"authority": "a name in `authorization_servers`"}
+DECISIONS: Final = Row(
+    name="ostiary_decisions_total",
+    meaning="Decisions, by what they came to; an allow that Envoy then refuses is two.",
+    labels={
+        "door": "where the request arrived: `gateway`",
+        "route": "its name; empty where none matched",
+        "verdict": "`allow`, `deny`, `unavailable`",
+        "reason": "a reason; empty for `allow`",
+    },
+)
+DECISION_SECONDS: Final = Row(
+    name="ostiary_decision_seconds", meaning="From a request's arrival at a door to its decision."
+)
+AUTHORITY_SECONDS: Final = Row(
+    name="ostiary_authority_seconds",
+    meaning="How long authorities took.",
+    labels={**_AUTHORITY, "outcome": "`active`, `inactive`, or why it could not tell: `timeout`, `refused`, `tls`, …"},
+)
+CACHE_EVENTS: Final = Row(
+    name="ostiary_cache_events_total",
+    meaning="What became of questions to the token cache.",
+    labels={**_AUTHORITY, "event": "`hit`, `inactive-hit`, `miss`, `coalesced`: another request was asking already"},
+)
+CACHE_ENTRIES: Final = Row(name="ostiary_cache_entries", meaning="Entries in the token cache.")
+BREAKER_STATE: Final = Row(
+    name="ostiary_breaker_state", meaning="0 closed, 1 probing, 2 open: nobody is asked.", labels=_AUTHORITY
+)
+DROPPED: Final = Row(
+    name="ostiary_decision_log_dropped_total", meaning="Records that were lost on their way to the log."
+)
+RELOADS: Final = Row(
+    name="ostiary_reloads_total",
+    meaning="Generations of the configuration, loaded and refused.",
+    labels={"outcome": "`loaded`, `refused`"},
+)
+COUNTERS: Final = (DECISIONS, CACHE_EVENTS, DROPPED, RELOADS)
+GAUGES: Final = (CACHE_ENTRIES, BREAKER_STATE)
+HISTOGRAMS: Final = (DECISION_SECONDS, AUTHORITY_SECONDS)
 
 
 class Counts:
@@ -76,14 +133,14 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._decisions = Counts(("door", "route", "verdict", "reason"))
+        self._decisions = Counts(tuple(DECISIONS.labels))
         self._decision_seconds = Spread()
-        self._authority_seconds: dict[tuple[str, str], Spread] = {}
-        self._cache_events = Counts(("authority", "event"))
+        self._authority_seconds: dict[tuple[str, ...], Spread] = {}
+        self._cache_events = Counts(tuple(CACHE_EVENTS.labels))
         self._breakers: dict[str, int] = {}
         self._cache_entries: Callable[[], int] | None = None
         self._dropped = 0
-        self._reloads = Counts(("outcome",))
+        self._reloads = Counts(tuple(RELOADS.labels))
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -141,41 +198,34 @@ class Metrics(Collector):
             return list(self._families())
 
     def _families(self) -> Iterable[Metric]:
-        yield _counter(
-            "ostiary_decisions",
-            "Decisions, by what they came to; an allow that Envoy then refuses is two.",
-            self._decisions,
-        )
-        spread = HistogramMetricFamily(
-            "ostiary_decision_seconds", "From a request's arrival at a door to its decision."
-        )
-        buckets, total = self._decision_seconds.cumulative()
-        spread.add_metric((), buckets=buckets, sum_value=total)
-        yield spread
-        spread = HistogramMetricFamily(
-            "ostiary_authority_seconds", "How long authorities took.", labels=("authority", "outcome")
-        )
-        for key, each in self._authority_seconds.items():
-            buckets, total = each.cumulative()
-            spread.add_metric(key, buckets=buckets, sum_value=total)
-        yield spread
-        yield _counter("ostiary_cache_events", "What became of questions to the token cache.", self._cache_events)
+        yield _counter(DECISIONS, self._decisions.values)
+        yield _histogram(DECISION_SECONDS, {(): self._decision_seconds})
+        yield _histogram(AUTHORITY_SECONDS, self._authority_seconds)
+        yield _counter(CACHE_EVENTS, self._cache_events.values)
         if self._cache_entries is not None:
-            yield GaugeMetricFamily("ostiary_cache_entries", "Entries in the token cache.", self._cache_entries())
-        breakers = GaugeMetricFamily(
-            "ostiary_breaker_state", "0 closed, 1 probing, 2 open: nobody is asked.", labels=("authority",)
-        )
-        for authority, state in self._breakers.items():
-            breakers.add_metric((authority,), state)
-        yield breakers
-        yield CounterMetricFamily(
-            "ostiary_decision_log_dropped", "Records that were lost on their way to the log.", self._dropped
-        )
-        yield _counter("ostiary_reloads", "Generations of the configuration, loaded and refused.", self._reloads)
+            yield _gauge(CACHE_ENTRIES, {(): self._cache_entries()})
+        yield _gauge(BREAKER_STATE, {(authority,): state for authority, state in self._breakers.items()})
+        yield _counter(DROPPED, {(): self._dropped})
+        yield _counter(RELOADS, self._reloads.values)
 
 
-def _counter(name: str, meaning: str, counts: Counts) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, meaning, labels=counts.labels)
-    for key, value in counts.values.items():
+def _counter(row: Row, values: Mapping[tuple[str, ...], float]) -> CounterMetricFamily:
+    family = CounterMetricFamily(row.name, row.meaning, labels=tuple(row.labels))
+    for key, value in values.items():
         family.add_metric(key, value)
+    return family
+
+
+def _gauge(row: Row, values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(row.name, row.meaning, labels=tuple(row.labels))
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+def _histogram(row: Row, spreads: Mapping[tuple[str, ...], Spread]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(row.name, row.meaning, labels=tuple(row.labels))
+    for key, spread in spreads.items():
+        buckets, total = spread.cumulative()
+        family.add_metric(key, buckets=buckets, sum_value=total)
     return family
