@@ -44,11 +44,14 @@ class Served:
     def write_token(self, word: str) -> None:
         (self.folder / "operator.token").write_text(word * 8, encoding="ascii")
 
-    def write(self, *, operator_port: int = 0, route: str = "/billing", keep: str = "7d") -> None:
+    def write(
+        self, *, operator_port: int = 0, route: str = "/billing", keep: str = "7d", data_dir: str = "var"
+    ) -> None:
         operator = f"127.0.0.1:{operator_port or self.operator_port}"
         self.file.write_text(
             f"""\
 version: 1
+data_dir: {data_dir}
 gateway: {{listen: "127.0.0.1:{self.port}", public_url: "https://bkapi.example.com"}}
 operator: {{listen: "{operator}", token: {{file: operator.token}}}}
 decision_log: {{keep: {keep}}}
@@ -214,11 +217,14 @@ def test_the_operators_token_is_read_again(served: Served) -> None:
 
 def test_a_key_that_needs_a_restart_is_named(served: Served) -> None:
     """configuration.md: a reload says so."""
-    served.write(operator_port=free_ports()[0], keep="1d")
-    assert json.loads(served.reload('"reloaded"'))["notes"] == ["operator.listen changed: it needs a restart"]
+    served.write(operator_port=free_ports()[0], keep="1d", data_dir="elsewhere")
+    changed = ("data_dir", "decision_log.url", "operator.listen")
+    said = [f"{key} changed: it needs a restart" for key in changed]
+    assert json.loads(served.reload('"reloaded"'))["notes"] == said
     assert served.metrics("first")[0] == 200
+    assert not (served.folder / "elsewhere").exists()
     served.write()
-    served.reload('"reloaded"')
+    assert json.loads(served.reload('"reloaded"'))["notes"] == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whose children processes are")

@@ -10,6 +10,7 @@ from tests.conformance.traceability import collect, render, tags_of
 
 from ostiary.plugins.chain import SHIPPED
 
+pytestmark = pytest.mark.timeout(120)  # the whole suite is collected
 WHOLE = {gap.requirement for gap in GAPS if gap.whole}
 
 

@@ -40,16 +40,15 @@ class Records:
     """
 
     def __init__(self, configuration: Configuration, metrics: Metrics, recall: Callable[[str], None]) -> None:
-        self._configuration = configuration
+        self._settings = configuration.require(DECISION_LOG)
+        self._data_dir = configuration.data_dir
+        self._url = decision_log_url(configuration)
         self._metrics = metrics
         self._recall = recall
-        self._outlet = Outlet(configuration.data_dir)
-        self._sink = self._open_sink(configuration)
+        self._outlet = Outlet(self._data_dir)
+        self._sink = self._open_sink()
         self._writer = RecordWriter(
-            data_dir=configuration.data_dir,
-            url=decision_log_url(configuration),
-            settings=configuration.require(DECISION_LOG),
-            dropped=metrics.dropped,
+            data_dir=self._data_dir, url=self._url, settings=self._settings, dropped=metrics.dropped
         )
         self._writer.start()
 
@@ -68,14 +67,14 @@ class Records:
             self._metrics.decided(record)
 
     async def adopt(self, configuration: Configuration) -> tuple[str, ...]:
-        """Go by another configuration; a sentence for what that cannot change."""
-        old, self._configuration = self._configuration, configuration
+        """Go by another configuration; a sentence for what that cannot change: folder and file stay where they are."""
         settings = configuration.require(DECISION_LOG)
-        if settings != old.require(DECISION_LOG):
+        if settings != self._settings:
+            self._settings = settings
             self._writer.adopt(settings)
-            before, self._sink = self._sink, self._open_sink(configuration)
+            before, self._sink = self._sink, self._open_sink()
             await asyncio.to_thread(before.close)
-        moved = decision_log_url(configuration) != decision_log_url(old)
+        moved = decision_log_url(configuration) != self._url
         return ("decision_log.url changed: it needs a restart",) if moved else ()
 
     async def aclose(self) -> None:
@@ -84,12 +83,8 @@ class Records:
         await asyncio.to_thread(self._sink.close)
         await asyncio.to_thread(self._writer.close)
 
-    def _open_sink(self, configuration: Configuration) -> RecordSink:
-        return RecordSink(
-            data_dir=configuration.data_dir,
-            settings=configuration.require(DECISION_LOG),
-            dropped=self._metrics.dropped,
-        )
+    def _open_sink(self) -> RecordSink:
+        return RecordSink(data_dir=self._data_dir, settings=self._settings, dropped=self._metrics.dropped)
 
 
 def _edge_record(line: EdgeLine, reference: str) -> DecisionRecord:

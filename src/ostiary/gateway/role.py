@@ -168,10 +168,9 @@ class GatewayRole:
 
     async def _adopt(self, configuration: Configuration) -> tuple[str, ...]:
         """What the supervisor itself reads anew, and a sentence for each key that needs a restart."""
-        old, self._configuration = self._configuration, configuration
         self._surface.accept([configuration.secret("operator", "token")])
         notes = () if self._records is None else await self._records.adopt(configuration)
-        moved = configuration.require(OPERATOR).listen != old.require(OPERATOR).listen
+        moved = configuration.require(OPERATOR).listen != self._configuration.require(OPERATOR).listen
         return (*notes, "operator.listen changed: it needs a restart") if moved else notes
 
     async def _exposition(self) -> bytes:
