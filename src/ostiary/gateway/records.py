@@ -13,7 +13,7 @@ from ostiary.diagnostics.settings import DECISION_LOG, decision_log_url
 from ostiary.diagnostics.sink import RecordSink
 from ostiary.diagnostics.writer import RecordWriter
 from ostiary.gateway.edge import is_recorded, reason_of
-from ostiary.gateway.render.routes import OTHER_METHODS
+from ostiary.gateway.render.routes import OTHER_METHODS, PREFLIGHT
 from ostiary.judge.generations import parse_route_key
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _edge_record(line: EdgeLine, reference: str) -> DecisionRecord:
         reason=reason_of(line),
         method=line.method or "",
         path=line.path or "",
-        route=None if name is None else name.removesuffix(OTHER_METHODS),
+        route=None if name is None else name.removesuffix(OTHER_METHODS).removesuffix(PREFLIGHT),
         peer=line.peer,
         duration_seconds=line.duration_ms / 1000,
     )
