@@ -28,6 +28,7 @@ MEMBERS = {
     "time": "2026-11-03T10:00:00.000Z",
     "reference": "d45a6a55-0000-4000-8000-000000000000",
     "status": 404,
+    "error": None,
     "details": "direct_response",
     "flags": "-",
     "method": "GET",
@@ -99,6 +100,23 @@ def test_a_line_is_read_as_envoy_wrote_it() -> None:
         peer="127.0.0.1",
         duration_ms=0,
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (200, "1640401", 404),
+        (200, "1640001", 400),
+        (200, "1642600", 426),
+        (200, None, 200),
+        (200, "x", 200),
+        (503, "1640100", 503),
+        (404, None, 404),
+    ],
+)
+def test_a_refusal_of_grpc_counts_as_the_refusal_that_it_is(status: int, error: str | None, told: int) -> None:
+    """operator.md, decision record: of every refusal; gRPC carries its own status behind a 200."""
+    assert line(status=status, error=error).status == told
 
 
 @pytest.mark.parametrize(

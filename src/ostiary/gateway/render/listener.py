@@ -21,6 +21,7 @@ ACCESS_LINE: Final = {
     "time": "%START_TIME%",
     "reference": "%RESPONSE_HEADER(X-REQUEST-ID)%",
     "status": "%RESPONSE_CODE%",
+    "error": "%RESPONSE_HEADER(X-BKAPI-ERROR-CODE)%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
     "method": "%REQUEST_HEADER(:METHOD)%",
