@@ -120,6 +120,11 @@ def test_bounds_are_told_as_the_model_has_them(problems: Refusing) -> None:
     ]
 
 
+def test_a_list_is_not_too_short_for_its_bad_entries(problems: Refusing) -> None:
+    """Ours: pydantic counts only the good ones."""
+    assert told(problems("zoo: {few: [x]}", ZOO)) == ["2:13 `zoo.few[0]` must be a whole number"]
+
+
 @pytest.mark.parametrize(
     ("key", "hint"),
     [

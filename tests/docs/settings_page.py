@@ -68,7 +68,7 @@ def _keys(node: Node, definitions: Node, at: str) -> Iterator[tuple[str, str, st
         key = _join(at, name)
         inner = _resolved(raw, definitions)
         is_mapping = "properties" in inner and "minProperties" not in inner
-        default = "required" if name in required else _default(raw, is_mapping=is_mapping)
+        default = "required" if name in required else _default(raw, is_mapping=is_mapping and "anyOf" not in raw)
         yield (f"`{key}`", _kind(raw, definitions), default, inner.get("description", ""))
         if is_mapping or isinstance(inner.get("additionalProperties"), dict):
             yield from _keys(inner, definitions, key)
@@ -82,8 +82,8 @@ def _join(at: str, name: str) -> str:
 
 
 def _resolved(node: Node, definitions: Node) -> Node:
-    """A node with what it refers to; its own words win."""
-    reference = node.get("$ref")
+    """A node with what it refers to, be it beside null; its own words win."""
+    reference = next((each["$ref"] for each in (node, *node.get("anyOf", ())) if "$ref" in each), None)
     return node if reference is None else {**definitions[reference.rpartition("/")[2]], **node}
 
 

@@ -16,7 +16,7 @@ import h11
 from tests.samples import POLICY, PUBLICATION
 from tests.waiting import until
 
-from ostiary.decision.routes import Edge, Match, Route
+from ostiary.decision.routes import Cors, Edge, Match, Route
 from ostiary.decision.routes import Upstream as Address
 from ostiary.gateway import EdgeLine, Gateway, Plan
 
@@ -64,6 +64,15 @@ def route(
         ),
         unsafe_anonymous=anonymous,
     )
+
+
+def limited(
+    made: Route, *, max_stream: float | None = None, body_bytes: int | None = None, cors: Cors | None = None
+) -> Route:
+    """The same route with limits, or for pages of other origins."""
+    assert made.edge is not None
+    edge = replace(made.edge, max_stream_seconds=max_stream, body_bytes=body_bytes, cors=cors)
+    return replace(made, edge=edge)
 
 
 def routes_to(port: int) -> tuple[Route, ...]:
@@ -159,6 +168,7 @@ class Upstream:
         self.port = 0
         self.go_on = asyncio.Event()
         self.asked_for_events = asyncio.Event()
+        self.heads = 0
         self._open: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
@@ -188,7 +198,7 @@ class Upstream:
         self, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """One exchange; whether the connection can have another."""
-        request, body = await _request(connection, reader)
+        request, body = await self._request(connection, reader)
         last = request.target.split(b"?")[0].rsplit(b"/", 1)[-1]
         if last == b"silence":
             await reader.read()  # until the other side gives up
@@ -207,29 +217,35 @@ class Upstream:
                 "body": body.decode("latin-1"),
             }
             content = json.dumps(seen).encode()
-            headers = [*_LEAKS, (b"content-length", b"%d" % len(content))]
+            headers = [*_LEAKS, *_PAGES, (b"content-length", b"%d" % len(content))]
             writer.write(connection.send(h11.Response(status_code=200, headers=headers)) or b"")
             writer.write(connection.send(h11.Data(data=content)) or b"")  # h11 drops it where the request was HEAD
             connection.send(h11.EndOfMessage())
         return connection.our_state is h11.DONE
 
+    async def _request(self, connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes]:
+        request: h11.Request | None = None
+        body = b""
+        while not isinstance(event := connection.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                connection.receive_data(await reader.read(65536))
+            elif isinstance(event, h11.Request):
+                request = event
+                self.heads += 1
+            elif isinstance(event, h11.Data):
+                body += event.data
+            else:
+                raise ConnectionResetError
+        assert request is not None
+        return request, body
 
-async def _request(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[h11.Request, bytes]:
-    request: h11.Request | None = None
-    body = b""
-    while not isinstance(event := connection.next_event(), h11.EndOfMessage):
-        if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(65536))
-        elif isinstance(event, h11.Request):
-            request = event
-        elif isinstance(event, h11.Data):
-            body += event.data
-        else:
-            raise ConnectionResetError
-    assert request is not None
-    return request, body
 
-
+_PAGES: Final = [  # its own word about pages of other origins
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-credentials", b"true"),
+    (b"access-control-expose-headers", b"x-secret"),
+    (b"vary", b"Accept"),
+]
 _LEAKS: Final = [
     (b"content-type", b"application/json"),
     (b"server", b"nginx"),

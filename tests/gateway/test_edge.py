@@ -28,6 +28,7 @@ MEMBERS = {
     "time": "2026-11-03T10:00:00.000Z",
     "reference": "d45a6a55-0000-4000-8000-000000000000",
     "status": 404,
+    "error": None,
     "details": "direct_response",
     "flags": "-",
     "method": "GET",
@@ -49,9 +50,9 @@ def line(**members: object) -> EdgeLine:
     ("details", "status", "route", "reason"),
     [
         ("direct_response", 404, "nothing", Reason.ROUTE_UNMATCHED),
-        ("direct_response", 404, "1:billing.other-methods", Reason.ROUTE_UNMATCHED),
+        ("direct_response", 404, "1:billing:other-methods", Reason.ROUTE_UNMATCHED),
+        ("cluster_not_found", 404, "1:billing:preflight", Reason.ROUTE_UNMATCHED),
         ("direct_response", 404, "guard.method", Reason.ROUTE_UNMATCHED),
-        ("cluster_not_found", 404, "1:billing.preflight", Reason.ROUTE_UNMATCHED),
         ("absolute_path_rejected", 404, None, Reason.ROUTE_UNMATCHED),
         ("path_normalization_failed", 400, None, Reason.EDGE_PATH),
         ("direct_response", 400, "guard.path", Reason.EDGE_PATH),
@@ -100,6 +101,23 @@ def test_a_line_is_read_as_envoy_wrote_it() -> None:
         peer="127.0.0.1",
         duration_ms=0,
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (200, "1640401", 404),
+        (200, "1640001", 400),
+        (200, "1642600", 426),
+        (200, None, 200),
+        (200, "x", 200),
+        (503, "1640100", 503),
+        (404, None, 404),
+    ],
+)
+def test_a_refusal_of_grpc_counts_as_the_refusal_that_it_is(status: int, error: str | None, told: int) -> None:
+    """operator.md, decision record: of every refusal; gRPC carries its own status behind a 200."""
+    assert line(status=status, error=error).status == told
 
 
 @pytest.mark.parametrize(
@@ -166,3 +184,19 @@ async def test_a_denial_of_the_judge_is_recorded_and_counted_once(tmp_path: Path
     assert (found.source, found.reason, found.status) == (*expected, 401)
     assert b"ostiary_decisions_total{" not in metrics.exposition()  # the worker counts what it judges
     assert recalled == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("rendered", ["1:billing", "1:billing:other-methods", "1:billing:preflight"])
+async def test_a_record_names_the_route_and_not_what_was_rendered_beside_it(tmp_path: Path, rendered: str) -> None:
+    """ours: operators look for the name in their file."""
+    configuration = load_bytes(b"version: 1\ndata_dir: .\n", [DECISION_LOG], {}, origin=tmp_path / "ostiary.yaml")
+    records = Records(configuration, Metrics(), lambda _: None)
+    await until((tmp_path / SOCKET_NAME).exists)
+    refused = line(route=rendered, time="2999-11-03T10:00:00.000Z")
+    assert refused.reference is not None
+    records.edge(refused)
+    await records.aclose()
+    found = read_decision(decision_log_url(configuration), refused.reference)
+    assert isinstance(found, DecisionRecord)
+    assert (found.route, found.reason) == ("billing", Reason.ROUTE_UNMATCHED)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import pytest
-from tests.gateway.doubles import route
+from tests.gateway.doubles import limited, route
 
+from ostiary.decision.routes import Cors
 from ostiary.gateway import Certificate, Plan, render
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def test_what_is_rendered_is_what_was_reviewed(file: Path) -> None:
 
 def test_there_is_something_to_compare() -> None:
     """Ours."""
-    assert {file.stem for file in FILES} >= {"edge", "routes", "trust", "upstreams"}
+    assert {file.stem for file in FILES} >= {"edge", "limits", "routes", "trust", "upstreams"}
 
 
 def rendered(text: str) -> str:
@@ -94,8 +95,9 @@ def _route(line: str) -> Route:
     to = urlsplit(upstream)
     assert to.hostname is not None
     assert to.port is not None
-    timeout = next((float(flag.removeprefix("timeout=")) for flag in flags if flag.startswith("timeout=")), 60.0)
-    return route(
+    values = dict(flag.split("=", 1) for flag in flags if "=" in flag)
+    cors = Cors(origins=tuple(values["cors"].split(",")), headers=("authorization",)) if "cors" in values else None
+    made = route(
         name,
         path,
         to.port,
@@ -106,7 +108,14 @@ def _route(line: str) -> Route:
         strip_prefix="strip_prefix" in flags,
         anonymous="unsafe_anonymous" in flags,
         forward_token="unsafe_forward_token" in flags,
-        timeout=None if "no_timeout" in flags else timeout,
+        timeout=None if "no_timeout" in flags else float(values.get("timeout", 60)),
+    )
+    max_stream, body_bytes = values.get("max_stream"), values.get("body_bytes")
+    return limited(
+        made,
+        max_stream=None if max_stream is None else float(max_stream),
+        body_bytes=None if body_bytes is None else int(body_bytes),
+        cors=cors,
     )
 
 

@@ -4,64 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import h2.config
 import h2.connection
 import h2.events
 import pytest
-from tests.gateway.doubles import SECONDS, route, running
+from tests.gateway.doubles import route, running
+from tests.gateway.http2 import ask, request
 
 from ostiary.decision.reasons import Reason
 from ostiary.gateway.edge import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.gateway.doubles import Running
 
 pytestmark = pytest.mark.anyio
-
-
-@dataclass(slots=True)
-class Stream:
-    """What came back; status 0: the stream was reset."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    trailers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-async def ask(port: int, headers: Sequence[tuple[str, str]], trailers: Sequence[tuple[str, str]] = ()) -> Stream:
-    """One request by prior knowledge."""
-    config = h2.config.H2Configuration(client_side=True, validate_outbound_headers=False)
-    connection = h2.connection.H2Connection(config)
-    connection.initiate_connection()
-    connection.send_headers(1, list(headers), end_stream=not trailers)
-    if trailers:
-        connection.send_data(1, b"hello")
-        connection.send_headers(1, list(trailers), end_stream=True)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    stream = Stream()
-    try:
-        async with asyncio.timeout(SECONDS):
-            while True:
-                writer.write(connection.data_to_send())
-                for event in connection.receive_data(await reader.read(65536)):
-                    if isinstance(event, h2.events.ResponseReceived):
-                        stream.headers = {name.decode(): value.decode() for name, value in event.headers}
-                        stream.status = int(stream.headers[":status"])
-                    elif isinstance(event, h2.events.TrailersReceived):
-                        stream.trailers = {name.decode(): value.decode() for name, value in event.headers}
-                    elif isinstance(event, h2.events.DataReceived):
-                        stream.body += event.data
-                    elif isinstance(event, h2.events.StreamEnded | h2.events.StreamReset):
-                        return stream
-    finally:
-        writer.close()
 
 
 async def test_a_byte_that_is_no_ascii_is_400_in_a_query_too(edge: Running) -> None:
@@ -70,12 +30,6 @@ async def test_a_byte_that_is_no_ascii_is_400_in_a_query_too(edge: Running) -> N
         stream = await ask(edge.port, request(target))
         assert (stream.status, stream.headers["x-bkapi-error-code"]) == (400, "1640001")
         assert reason_of(await edge.line(stream.headers["x-request-id"])) is Reason.EDGE_PATH
-
-
-def request(path: str, *fields: tuple[str, str], method: str = "GET", authority: str = "h") -> list[tuple[str, str]]:
-    """A request's head."""
-    pseudo = [(":method", method), (":scheme", "http"), (":authority", authority), (":path", path)]
-    return [*pseudo, ("authorization", "Bearer good"), *fields]
 
 
 async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -129,6 +129,7 @@ async def test_a_host_that_is_none_is_400(edge: Running, host: str) -> None:
     [
         ("/strip.ped", "/"),
         ("/strip.ped/", "/"),
+        ("/strip.ped?a=/strip.ped", "/?a=/strip.ped"),
         ("/strip.ped/y", "/y"),
         ("/strip.ped/a/strip.ped/b?c=/strip.ped", "/a/strip.ped/b?c=/strip.ped"),
     ],

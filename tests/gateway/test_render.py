@@ -64,7 +64,7 @@ def test_a_group_that_has_every_method_needs_no_last_word() -> None:
     """NOTES, rendering: unknown methods have ended at the guard."""
     first, rest = USUAL_METHODS[:3], USUAL_METHODS[3:]
     routes = route("a", "/x", 1, methods=",".join(first)), route("b", "/x", 1, methods=",".join(rest))
-    assert not [name for name in names(hosts(*routes)["any"]) if name.endswith(".other-methods")]
+    assert not [name for name in names(hosts(*routes)["any"]) if name.endswith(":other-methods")]
 
 
 def test_many_routes_match_methods_exactly() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.gateway.doubles import routes_to, running
-from tests.gateway.test_http2 import ask, request
+from tests.gateway.http2 import ask, request
 
 from ostiary.decision.reasons import Reason
 from ostiary.gateway import Plan, reason_of

@@ -49,6 +49,7 @@ _BASE = "No slash at the end, no dot segments."
 _EVERYBODY = "Everybody could say who they are: list the networks of your proxies."
 _ITSELF = "Envoy reads the key itself: write `{file: PATH}`."
 _LIFTED = "Other values make no sense here. Other values are not known here."
+_ORIGIN = "As a browser sends it: lower case, no path, no slash at the end, no port where it is the usual one."
 _UPSTREAM = "`http`, `https` or `h2c`, host and port, no path."
 _ITS_HOST = "Everything published about the route is built from it: its host must be `match.host`."
 _SHIPPED = (
@@ -113,8 +114,8 @@ _BAD: list[tuple[int, str, tuple[str, str, str]]] = [
     ),
     (3, "+  tls: {key: {file: a}}", ("4:3", "gateway.tls.certificate", "Add the key; it has no default.")),
     (3, "+  tls: {certificate: a, key: {env: A}}", ("4:30", "gateway.tls.key", _ITSELF)),
-    (3, "+  limits: {body_bytes: 1MiB}", ("4:24", "gateway.limits.body_bytes", _LATER)),
-    (3, "+  limits: {max_stream: 1h}", ("4:24", "gateway.limits.max_stream", _LATER)),
+    (3, "+  limits: {body_bytes: 0B}", ("4:24", "gateway.limits.body_bytes", _LIFTED)),
+    (3, "+  limits: {max_stream: 0s}", ("4:24", "gateway.limits.max_stream", _LIFTED)),
     (3, "+  both_present: bearer", ("4:17", "gateway.both_present", "Other values are not known here.")),
     (3, "+  decision_timeout: 10ms", ("4:21", "gateway.decision_timeout", "Other values make no sense here.")),
     (3, "+  limits: {header_bytes: 9MiB}", ("4:26", "gateway.limits.header_bytes", "Other values make no sense here.")),
@@ -218,7 +219,9 @@ _BAD: list[tuple[int, str, tuple[str, str, str]]] = [
         "+    scopes: [a b]",
         ("14:14", "routes[0].scopes[0]", 'RFC 6749 §3.3: visible ASCII without `"` and `\\`, no blanks.'),
     ),
-    (13, "+    cors: {}", ("14:11", "routes[0].cors", _LATER)),
+    (13, "+    cors: {}", ("14:5", "routes[0].cors.origins", "Add the key; it has no default.")),
+    (13, "+    cors: {origins: ['*']}", ("14:22", "routes[0].cors.origins[0]", "Name each origin that may call.")),
+    (13, "+    cors: {origins: ['https://x/']}", ("14:22", "routes[0].cors.origins[0]", _ORIGIN)),
     (13, "+    identity_headers: [app]", ("14:23", "routes[0].identity_headers", _LATER)),
     (13, "+    publish_internal: true", ("14:23", "routes[0].publish_internal", _LATER)),
     (13, "+    mcp: {tools: {x: 1}}", ("14:18", "routes[0].mcp.tools", _LATER)),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ostiary.config import ConfigurationError, load_bytes
-from ostiary.decision.routes import BothPresent, Edge, McpPaths, Route, Upstream
+from ostiary.decision.routes import BothPresent, Cors, Edge, McpPaths, Route, Upstream
 from ostiary.judge.loading import LATER_SECTIONS, judge_sections
 from ostiary.judge.route_rules import build_routes
 from ostiary.plugins.chain import DEFAULT_CHAIN
@@ -80,6 +80,45 @@ def test_the_challenge_has_the_spec_s_host_and_everything_else_public_url() -> N
     assert route.publication.origin == "https://bkapi.example.com"
 
 
+@pytest.mark.parametrize(
+    ("inherited", "own", "expected"),
+    [
+        ("", {}, (60.0, None, None)),
+        ("upstream_timeout: 5s, body_bytes: 1MiB, max_stream: 1h", {}, (5.0, 1 << 20, 3600.0)),
+        ("upstream_timeout: none, body_bytes: none, max_stream: none", {}, (None, None, None)),
+        (
+            "upstream_timeout: 5s, body_bytes: 1MiB, max_stream: 1h",
+            {"upstream_timeout": "1s", "body_bytes": "1B", "max_stream": "1d"},
+            (1.0, 1, 86400.0),
+        ),
+        (
+            "upstream_timeout: 5s, body_bytes: 1MiB, max_stream: 1h",
+            {"upstream_timeout": "none", "body_bytes": "none", "max_stream": "none"},
+            (None, None, None),
+        ),
+    ],
+)
+def test_a_route_inherits_limits_has_its_own_or_lifts_them(
+    inherited: str, own: dict[str, str], expected: tuple[float | None, int | None, float | None]
+) -> None:
+    """`configuration.md`: null inherits `gateway.limits`, `none` lifts it; likewise the next two."""
+    (route,) = _routes(_route(**own), gateway=f", limits: {{{inherited}}}" if inherited else "")
+    assert route.edge is not None
+    assert (route.edge.upstream_timeout_seconds, route.edge.body_bytes, route.edge.max_stream_seconds) == expected
+
+
+def test_pages_that_may_call_are_named_exactly_and_by_default_send_a_token_and_a_type() -> None:
+    """`gateway.md`, Routes: `cors: {origins, headers}`."""
+    (route,) = _routes(_route(cors="{origins: ['https://app.example.com', 'http://localhost:3000']}"))
+    assert route.edge is not None
+    assert route.edge.cors == Cors(
+        origins=("https://app.example.com", "http://localhost:3000"), headers=("authorization", "content-type")
+    )
+    (route,) = _routes(_route(cors="{origins: ['https://[::1]:8443'], headers: [X-Trace]}"))
+    assert route.edge is not None
+    assert route.edge.cors == Cors(origins=("https://[::1]:8443",), headers=("X-Trace",))
+
+
 def test_a_route_s_own_public_url_stands_for_everything_published_about_it() -> None:
     """Ours: a route with a host of its own is not announced under another one."""
     (route,) = _routes(
@@ -119,9 +158,21 @@ def test_a_route_s_own_public_url_stands_for_everything_published_about_it() -> 
         ({"plugins": "[bk-oauth2-protected-resource, bk-oauth2-verify, bk-auth-validate]"}, "audience-validate"),
         ({"plugins": "[bk-oauth2-verify, bk-auth-validate]"}, "without bk-oauth2-protected-resource"),
         ({"identity_headers": "[app]"}, "not in this version"),
-        ({"cors": '{origins: ["https://a.example"]}'}, "not in this version"),
-        ({"body_bytes": "1MiB"}, "not in this version"),
-        ({"max_stream": "1h"}, "not in this version"),
+        ({"cors": "{}"}, "routes[0].cors.origins"),
+        ({"cors": "{origins: []}"}, "routes[0].cors.origins"),
+        ({"cors": "{origins: ['*']}"}, "no page is meant by it"),
+        ({"cors": "{origins: ['null']}"}, "an origin such as"),
+        ({"cors": "{origins: ['https://a.example/']}"}, "an origin such as"),
+        ({"cors": "{origins: ['https://A.example']}"}, "an origin such as"),
+        ({"cors": "{origins: ['https://a.example:443']}"}, "an origin such as"),
+        ({"cors": "{origins: ['https://*.a.example']}"}, "an origin such as"),
+        ({"cors": "{origins: [a.example]}"}, "an origin such as"),
+        ({"cors": "{origins: ['https://a.example'], headers: ['*']}"}, "name of a header"),
+        ({"cors": "{origins: ['https://a.example'], headers: [x_trace]}"}, "name of a header"),
+        ({"cors": "{origins: ['https://a.example'], methods: [GET]}"}, "routes[0].cors.methods"),
+        ({"body_bytes": "0B"}, "from `1B`"),
+        ({"body_bytes": "1000"}, "a size such as"),
+        ({"max_stream": "0s"}, "from `1ms`"),
         ({"publish_internal": "true"}, "not in this version"),
         ({"mcp": '{origins: ["https://a.example"]}'}, "not in this version"),
         ({"mcp": "{max_body: 2MiB}"}, "not in this version"),

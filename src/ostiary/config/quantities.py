@@ -105,5 +105,5 @@ def _bound(text: str) -> float:
 LiftableDuration = Annotated[Duration, within("1ms", "3650d")] | Literal["none"]
 """Seconds, or `none`: there is no limit. (Null, where a field allows it, inherits.) Never zero: some read it so."""
 
-LiftableSize = Size | Literal["none"]
-"""Bytes, or `none`: there is no limit. (Null, where a field allows it, inherits.)"""
+LiftableSize = Annotated[Size, within("1B", "1024GiB")] | Literal["none"]
+"""Bytes, or `none`: there is no limit. (Null, where a field allows it, inherits.) Never zero: some read it so."""

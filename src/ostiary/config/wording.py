@@ -89,7 +89,11 @@ def faults(model: type[BaseModel], error: ValidationError) -> list[Fault]:
     """All that pydantic found, each place once: the alternatives of a union become one sentence."""
     shape = Shape(model)
     found: dict[KeyPath, list[_Said]] = {}
-    for details in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    spoiled = {details["loc"][:-1] for details in errors}
+    for details in errors:
+        if details["type"] == "too_short" and details["loc"] in spoiled:
+            continue  # only the good ones were counted
         said = _say(shape, details)
         found.setdefault(said.path, []).append(said)
     return [fault for said in found.values() for fault in _join(said)]

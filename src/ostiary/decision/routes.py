@@ -134,16 +134,35 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cors:
+    """Whose pages may call a route from a browser (Fetch, CORS protocol).
+
+    Attributes:
+        origins: as a browser writes them in `Origin`.
+        headers: what a page may send beside the headers that every page may.
+    """
+
+    origins: tuple[str, ...]
+    headers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
     """What Envoy alone needs to know of a route.
 
     Attributes:
         upstream_timeout_seconds: to the response headers, and the longest silence; None: no limit.
+        max_stream_seconds: the whole exchange, a stream's too; None: no limit.
+        body_bytes: of a request; None: no limit.
+        cors: None: no page of another origin.
     """
 
     upstream: Upstream
     strip_prefix: bool = False
     upstream_timeout_seconds: float | None = 60.0
+    max_stream_seconds: float | None = None
+    body_bytes: int | None = None
+    cors: Cors | None = None
     unsafe_forward_token: bool = False
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from ostiary.decision.reasons import Reason
@@ -21,7 +22,7 @@ class EdgeLine:
     Attributes:
         time: RFC 3339, when the request began.
         reference: None where the client got none: an HTTP/2 stream that was reset.
-        status: as sent; 0: nothing was.
+        status: as sent; 0: nothing was. A refusal of gRPC is sent as 200: here, what it would have been elsewhere.
         details: Envoy's word for what happened, `direct_response` for instance.
         flags: Envoy's response flags, `-` if none.
         path: as matched, without query and without what stands behind a `#`, where a token may be (RFC 6749 §4.2.2);
@@ -55,7 +56,7 @@ def parse_edge_line(line: bytes) -> EdgeLine | None:
     return EdgeLine(
         time=text["time"] or "",
         reference=text["reference"],
-        status=status,
+        status=_told(status, text["error"]),
         details=text["details"] or "",
         flags=text["flags"] or "-",
         method=text["method"],
@@ -83,7 +84,12 @@ def reason_of(line: EdgeLine) -> Reason:
     return Reason.EDGE_OTHER
 
 
-_TEXTS: Final = ("time", "reference", "details", "flags", "method", "path", "route", "peer")
+def _told(status: int, error: str | None) -> int:
+    """What a client was told: gRPC has its own status behind a 200, and beside it the error code of the dialect."""
+    return int(error) // 100 % 1000 if status == HTTPStatus.OK and error and error.isdecimal() else status
+
+
+_TEXTS: Final = ("time", "reference", "error", "details", "flags", "method", "path", "route", "peer")
 _FIRST_ERROR: Final = 400
 
 

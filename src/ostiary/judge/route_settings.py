@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 from ostiary.config import (
     HttpUrl,
     LiftableDuration,
+    LiftableSize,
     OriginUrl,
     RootSettings,
     Settings,
@@ -27,7 +28,7 @@ from ostiary.decision.routes import (
     RouteProtocol,
     Upstream,
 )
-from ostiary.judge.gateway_settings import Unbuilt, UnbuiltList, matching, only_empty
+from ostiary.judge.gateway_settings import UnbuiltList, matching, only_empty
 from ostiary.oauth.scopes import is_scope_token
 
 _ROUTE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,7 +40,12 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 # RFC 3986 §2.3 unreserved alone: any other character may be sent escaped, which Envoy keeps and an upstream decodes;
 # then `/a%3Ab` would be judged by a broader route than `/a:b`.
 _PATH = re.compile(r"/|(/[A-Za-z0-9\-._~]+)+")
-_UPSTREAM_PORTS = {"http": 80, "https": 443, "h2c": 80}
+# No underscore: the listener refuses a request that has one in a name. No `*`: it would not mean Authorization (Fetch).
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+_HEADER_PHRASE = "the name of a header such as `content-type`"
+_HEADER_HINT = "Letters, digits and `-`; no wildcard, which would not mean `Authorization`."
+_WEB_PORTS = {"http": 80, "https": 443}
+_UPSTREAM_PORTS = _WEB_PORTS | {"h2c": 80}
 
 RouteName = Annotated[
     str, matching(_ROUTE_NAME, "a name such as `billing`", "Letters, digits, `.`, `_`, `-`; up to 64.")
@@ -99,6 +105,20 @@ def _upstream(text: str) -> str:
     return text
 
 
+def _page_origin(text: str) -> str:
+    if text == "*":
+        raise refused("is refused: no page is meant by it", "Name each origin that may call.")
+    scheme, _, authority = text.partition("://")
+    found = parse_authority(authority)
+    usual = _WEB_PORTS.get(scheme)
+    if usual is None or found is None or text != text.lower() or found[1] == usual:
+        raise expected(
+            "an origin such as `https://app.example.com`",
+            "As a browser sends it: lower case, no path, no slash at the end, no port where it is the usual one.",
+        )
+    return text
+
+
 Scope = Annotated[str, AfterValidator(_scope)]
 
 
@@ -133,6 +153,18 @@ class RouteMetadataSettings(Settings):
     """RFC 9728 §2: what a person is shown."""
     resource_documentation: HttpUrl | None = None
     """RFC 9728 §2: a page for developers."""
+
+
+class CorsSettings(Settings):
+    """Pages of other origins that may call the route from a browser."""
+
+    origins: Annotated[tuple[Annotated[str, AfterValidator(_page_origin)], ...], Field(min_length=1)]
+    """Exact: scheme, host and port as a browser writes them, `https://app.example.com`. No wildcard."""
+    headers: tuple[Annotated[str, matching(_HEADER, _HEADER_PHRASE, _HEADER_HINT)], ...] = (
+        "authorization",
+        "content-type",
+    )
+    """Request headers that a page may send."""
 
 
 class McpSettings(Settings):
@@ -193,14 +225,14 @@ class RouteSettings(Settings):
     """Plain headers beside the signed identity."""
     mcp: McpSettings = Field(default_factory=McpSettings)
     """How an MCP server's bodies are judged."""
-    cors: Unbuilt = None
-    """Cross-origin requests."""
+    cors: CorsSettings | None = None
+    """Pages of other origins that may call from a browser. Null: none; OPTIONS is then judged like any method."""
     upstream_timeout: LiftableDuration | None = None
     """To the head of the upstream's answer, and its longest silence. Null: `gateway.limits` says; `none` lifts it."""
-    body_bytes: Unbuilt = None
-    """The longest body. Null: that of `gateway.limits`."""
-    max_stream: Unbuilt = None
-    """The longest life of a stream. Null: that of `gateway.limits`."""
+    body_bytes: LiftableSize | None = None
+    """The longest body of a request; more is 413. Null: `gateway.limits` says; `none` lifts it."""
+    max_stream: LiftableDuration | None = None
+    """The longest life of an exchange, a stream's too; then it is cut. Null: `gateway.limits` says; `none` lifts it."""
     unsafe_anonymous: bool = False
     """Admits everybody. It has to be said where the chain demands no credential."""
     unsafe_forward_token: bool = False

@@ -8,11 +8,14 @@ from ostiary.gateway.render.headers import REFERENCE_STATE, edge, strip, strip_o
 from ostiary.gateway.render.tree import duration, typed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ostiary.gateway.plan import Plan
     from ostiary.gateway.render.tree import Tree
 
 REFERENCE: Final = "ostiary.reference"
 EDGE: Final = "ostiary.edge"
+CORS: Final = "ostiary.cors"
 DECISION: Final = "ostiary.decision"
 GATE: Final = "ostiary.gate"
 STRIP: Final = "ostiary.strip"
@@ -20,6 +23,8 @@ STRIP_LEGACY: Final = "ostiary.strip_legacy"
 STRIP_TOKEN: Final = "ostiary.strip_token"  # noqa: S105 - a filter's name
 ROUTER: Final = "envoy.filters.http.router"
 
+_BODY_LIMIT_KIND: Final = "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit"
+_FILTER_SWITCH_KIND: Final = "envoy.config.route.v3.FilterConfig"
 _VERDICT: Final = "x-ostiary-verdict"
 # Besides method, path, Host, Content-Length and Authorization, which are always handed on.
 _ASKED: Final = (
@@ -36,12 +41,17 @@ _ANSWERED: Final = ({"exact": "x-bkapi-jwt"}, {"exact": "x-bkapi-app"}, {"exact"
 _PATIENCE_SECONDS: Final = 0.5
 
 
-def http_filters(plan: Plan) -> list[Tree]:
+def http_filters(plan: Plan, body_limits: Iterable[int]) -> list[Tree]:
     """The filters in order; the decision is asked before a byte of body is read."""
+    limits = {body_limit(limit): typed(_BODY_LIMIT_KIND, max_request_bytes=limit) for limit in body_limits}
     chain = (
         (REFERENCE, _reference()),
         (EDGE, edge()),
+        # Before the decision: a preflight has no credentials, and without its headers a page cannot read a refusal.
+        (CORS, typed("envoy.extensions.filters.http.cors.v3.Cors")),
         (DECISION, _decision(plan.decision_timeout_seconds)),
+        # Behind it: strangers get 401, not 413.
+        *limits.items(),
         (GATE, _gate()),
         (STRIP, strip(plan.scheme)),
         # Apart, for routes that keep credentials.
@@ -49,14 +59,27 @@ def http_filters(plan: Plan) -> list[Tree]:
         (STRIP_TOKEN, strip_one("authorization")),
         (ROUTER, typed("envoy.extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)),
     )
-    return [{"name": name, "typed_config": config} for name, config in chain]
+    return [
+        {"name": name, "typed_config": config, **({"disabled": True} if name in limits else {})}
+        for name, config in chain
+    ]
+
+
+def body_limit(limit: int) -> str:
+    """The filter for one value: it has none per route, so each value has a filter, which a route switches on."""
+    return f"ostiary.body_limit.{limit}"
+
+
+def switched_on() -> Tree:
+    """What a route says to use a filter that is off."""
+    return typed(_FILTER_SWITCH_KIND, disabled=False, config={})  # without `config` the whole file is refused
 
 
 def switched_off(name: str) -> Tree:
     """What a route says to leave one filter out."""
     if name == DECISION:
         return typed("envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute", disabled=True)
-    return typed("envoy.config.route.v3.FilterConfig", disabled=True)
+    return typed(_FILTER_SWITCH_KIND, disabled=True)
 
 
 def _reference() -> Tree:

@@ -26,6 +26,7 @@ ACCESS_LINE: Final = {
     "time": "%START_TIME%",
     "reference": "%RESPONSE_HEADER(X-REQUEST-ID)%",
     "status": "%RESPONSE_CODE%",
+    "error": "%RESPONSE_HEADER(X-BKAPI-ERROR-CODE)%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "flags": "%RESPONSE_FLAGS%",
     "method": "%REQUEST_HEADER(:METHOD)%",
@@ -71,7 +72,8 @@ def listener(plan: Plan, routing: Tree, certificate: Tree) -> Tree:
                             local_reply_config=local_reply_config(),
                             access_log=[_access_log()],
                             **routing,
-                            http_filters=http_filters(plan),
+                            http_filters=http_filters(plan, plan.body_limits),
+                            upgrade_configs=[_websocket(plan)],
                         ),
                     }
                 ],
@@ -141,10 +143,15 @@ _PROTOCOLS: Final[Tree] = {
         # A bad request ends its stream, not the connection.
         "override_stream_error_on_invalid_http_message": True,
     },
-    "upgrade_configs": [{"upgrade_type": "websocket"}],
     # No "server: envoy"; `ostiary.edge` removes the upstream's.
     "server_header_transformation": "PASS_THROUGH",
 }
+
+
+def _websocket(plan: Plan) -> Tree:
+    """The same filters, but what comes after an upgrade is no body; before the upstream agrees none of it is sent."""
+    own: Tree = {"filters": http_filters(plan, ())} if plan.body_limits else {}
+    return {"upgrade_type": "websocket", **own}
 
 
 def _limits(header_bytes: int) -> Tree:

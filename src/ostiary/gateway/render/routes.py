@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Final
 
 from ostiary.decision.routes import USUAL_METHODS
 from ostiary.gateway.render.clusters import upstream_name
-from ostiary.gateway.render.filters import DECISION, GATE, STRIP_TOKEN, switched_off
+from ostiary.gateway.render.cors import cors_answers, cors_policy
+from ostiary.gateway.render.filters import DECISION, GATE, STRIP_TOKEN, body_limit, switched_off, switched_on
 from ostiary.gateway.render.tree import duration, typed
 from ostiary.judge.generations import route_key
 from ostiary.oauth.metadata import WELL_KNOWN_RESOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ostiary.decision.routes import Edge, Route
     from ostiary.gateway.render.tree import Node, Tree
 
 ROUTES_KIND: Final = "envoy.config.route.v3.RouteConfiguration"
-OTHER_METHODS: Final = ":other-methods"  # behind the name (which has no colon) of a route whose path it was
+# Behind a route's name, which has no colon: what Envoy answers itself about it.
+OTHER_METHODS: Final = ":other-methods"
+PREFLIGHT: Final = ":preflight"
+_ANNOUNCED: Final = "access-control-request-method"
 GUARD_HOST: Final = "guard.host"
 GUARD_PATH: Final = "guard.path"
 GUARD_DOTS: Final = "guard.dots"
@@ -84,45 +88,74 @@ def _routes(generation: int, routes: Sequence[Route], *, many: bool) -> list[Tre
 
 def _group(generation: int, path: str, group: Sequence[Route], *, many: bool) -> list[Tree]:
     """Routes of one host and path, which differ in their methods; a method that none has ends here with 404."""
-    rendered: list[Tree] = []
+    preflights: list[Tree] = []
+    routes: list[Tree] = []
     covered: set[str] = set()
     for route in group:
         if route.edge is None:
             continue
+        name = route_key(generation, route.name)
         methods = frozenset(USUAL_METHODS) if route.match.methods is None else route.match.methods
         covered |= methods
-        rendered.extend(
+        policy = {} if route.edge.cors is None else cors_policy(route.edge.cors, methods)
+        if policy:
+            preflights.extend(
+                _preflight(name, _path(path), matchers, policy) for matchers in _methods(_ANNOUNCED, methods, many=many)
+            )
+        routes.extend(
             {
-                "name": route_key(generation, route.name),
-                "match": _path(path) | matcher,
+                "name": name,
+                "match": _matching(_path(path), matchers),
                 "route": _action(route.name, path, route.edge),
-                **_switches(route, route.edge),
+                **_switches(route, route.edge, policy),
+                **(cors_answers() if policy else {}),
             }
-            for matcher in _methods(methods, many=many)
+            for matchers in _methods(":method", methods, many=many)
         )
     if covered and covered < set(USUAL_METHODS):
-        rendered.append(_answered(route_key(generation, group[0].name) + OTHER_METHODS, _path(path), 404))
-    return rendered
+        routes.append(_answered(route_key(generation, group[0].name) + OTHER_METHODS, _path(path), 404))
+    return [*preflights, *routes]
+
+
+def _preflight(name: str, path: dict[str, Node], announced: list[Tree], policy: Mapping[str, Tree]) -> Tree:
+    """Goes where the request that it announces would go (Fetch, CORS-preflight request).
+
+    The filter reads no policy beside a `direct_response`, so this is a route, to nowhere: an origin that is not listed
+    gets 404, and nothing is forwarded. No client can send the header, `ostiary.clear` removes it.
+    """
+    preflight = [_header(":method", {"exact": "OPTIONS"}), _present("origin")]
+    return {
+        "name": name + PREFLIGHT,
+        "match": _matching(path, [*preflight, *(announced or [_present(_ANNOUNCED)])]),
+        "route": {"cluster_header": "x-ostiary-none", "cluster_not_found_response_code": "NOT_FOUND"},
+        "typed_per_filter_config": {**_ANSWERED_HERE, **policy},
+    }
 
 
 def _path(path: str) -> dict[str, Node]:
     return {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
 
 
-def _methods(methods: frozenset[str], *, many: bool) -> list[dict[str, Node]]:
-    """One matcher, or one for each method; all seven need none, `guard.method` has refused the others."""
+def _matching(path: dict[str, Node], headers: list[Tree]) -> Tree:
+    return path | {"headers": headers} if headers else path
+
+
+def _methods(name: str, methods: frozenset[str], *, many: bool) -> list[list[Tree]]:
+    """One matcher of a header, or one for each method; all seven need none, `guard.method` has refused the others."""
     if methods >= set(USUAL_METHODS):
-        return [{}]
+        return [[]]
     if many or len(methods) == 1:
-        return [_header(":method", {"exact": method}) for method in sorted(methods)]
-    return [_header(":method", {"safe_regex": {"regex": "|".join(sorted(methods))}})]
+        return [[_header(name, {"exact": method})] for method in sorted(methods)]
+    return [[_header(name, {"safe_regex": {"regex": "|".join(sorted(methods))}})]]
 
 
-def _header(name: str, string_match: Tree, *, invert: bool = False) -> dict[str, Node]:
+def _header(name: str, string_match: Tree, *, invert: bool = False) -> Tree:
     matcher: dict[str, Node] = {"name": name, "string_match": string_match}
-    if invert:
-        matcher["invert_match"] = True
-    return {"headers": [matcher]}
+    return matcher | {"invert_match": True} if invert else matcher
+
+
+def _present(name: str) -> Tree:
+    return {"name": name, "present_match": True}
 
 
 def _action(name: str, path: str, edge: Edge) -> Tree:
@@ -132,20 +165,24 @@ def _action(name: str, path: str, edge: Edge) -> Tree:
         "timeout": "0s",
         "idle_timeout": duration(edge.upstream_timeout_seconds or 0.0),
     }
+    if edge.max_stream_seconds is not None:
+        action["max_stream_duration"] = {"max_stream_duration": duration(edge.max_stream_seconds)}
     if edge.strip_prefix and path != "/":
         # `prefix_rewrite: /` would make `//y` of `/x/y`; unanchored, every occurrence would go.
         action["regex_rewrite"] = {"pattern": {"regex": "^" + re.escape(path) + "/?"}, "substitution": "/"}
     return action
 
 
-def _switches(route: Route, edge: Edge) -> dict[str, Node]:
-    """Which filters the route leaves out."""
-    off: dict[str, Node] = {}
+def _switches(route: Route, edge: Edge, policy: Mapping[str, Tree]) -> dict[str, Node]:
+    """Which filters the route leaves out, which it adds, and what it tells them."""
+    filters: dict[str, Node] = {**policy}
     if route.unsafe_anonymous:
-        off |= _ANSWERED_HERE
+        filters |= _ANSWERED_HERE
     if edge.unsafe_forward_token:
-        off[STRIP_TOKEN] = switched_off(STRIP_TOKEN)
-    return {"typed_per_filter_config": off} if off else {}
+        filters[STRIP_TOKEN] = switched_off(STRIP_TOKEN)
+    if edge.body_bytes is not None:
+        filters[body_limit(edge.body_bytes)] = switched_on()
+    return {"typed_per_filter_config": filters} if filters else {}
 
 
 def _answered(name: str, match: Tree, status: int) -> Tree:
@@ -158,7 +195,7 @@ def _answered(name: str, match: Tree, status: int) -> Tree:
 
 
 def _all(name: str, pattern: str, *, invert: bool = False) -> Tree:
-    return {"prefix": "/", **_header(name, {"safe_regex": {"regex": pattern}}, invert=invert)}
+    return {"prefix": "/", "headers": [_header(name, {"safe_regex": {"regex": pattern}}, invert=invert)]}
 
 
 # Before every route, in every virtual host: `Host: api.example.com:abc` matches the domain `api.example.com`.
