@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from tests.authorities.peer import rfc7662
-from tests.conformance.attacks.doors import API, GOOD, Door, GatewayDoor, GuardDoor, Upstream
+from tests.conformance.attacks.doors import API, GOOD, Door, GatewayDoor, GuardDoor, Records, Upstream
 from tests.conformance.attacks.failures import FAILURES, NEVER_WELL
 from tests.decision_row import PUBLIC_URL
 from tests.e2e.authority import Authority, active, says
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from ostiary.diagnostics.record import DecisionRecord
     from ostiary.oauth.json import JsonValue
 
 # Above the number from which the gateway matches in another way; the tests of `tests/gateway` stay below it.
@@ -38,7 +37,7 @@ def _routes(upstream: str) -> list[JsonValue]:
     def to(name: str, path: str, **settings: JsonValue) -> dict[str, JsonValue]:
         return route(name, path, upstream=upstream, **settings)
 
-    inner = {"path": "/api", "host": "internal.example.com"}
+    inner: dict[str, JsonValue] = {"path": "/api", "host": "internal.example.com"}
     return [
         to("api", "/api"),
         to("admin", "/api/admin", scopes=["admin"]),
@@ -86,7 +85,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayDoor]:
 def guard(gateway: GatewayDoor) -> Iterator[GuardDoor]:
     """Guard, which asks the same authority."""
     upstream = Upstream()
-    records: list[DecisionRecord] = []
+    records = Records()
     members: dict[str, JsonValue] = {
         "version": 1,
         "gateway": {"listen": None, "public_url": PUBLIC_URL},
@@ -96,7 +95,7 @@ def guard(gateway: GatewayDoor) -> Iterator[GuardDoor]:
 
     def make() -> ASGIApp:
         judge = load_judge(configured(json.dumps(members).encode()), third_party={})
-        return Guard(upstream.application(judge.aclose), judge, record=records.append)
+        return Guard(upstream.application(judge.aclose), judge, record=records.take)
 
     with closing(Listener(make)) as listener:
         yield GuardDoor(port=int(listener.start().rpartition(":")[2]), upstream=upstream, records=records)

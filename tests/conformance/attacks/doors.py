@@ -1,14 +1,15 @@
 """What is attacked: the gateway and Guard, before one upstream that keeps what reached it; and what must always hold.
 
-Whatever is sent, `Outcome.held` demands four things. What reached the upstream had been judged, allowed, and on that very path.
-It carries no credential and nothing that only a gateway may say. Each refusal is explained by its reference, with the
-status that the client got. And no answer repeats a credential or a word of the attacker's.
+Whatever is sent, `Outcome.held` demands four things. What reached the upstream had been judged and allowed, on that
+very path. It carries no credential, and nothing that only a gateway may say. Each refusal is explained by its
+reference, with the status that the client got. And no answer repeats a credential or a word of the attacker's.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -136,13 +137,35 @@ class GatewayDoor:
     gateway: Running
     upstream: Upstream
     authorities: dict[str, Authority]
+    read: dict[str, DecisionRecord] = field(default_factory=dict)
 
     @property
     def port(self) -> int:
         return self.gateway.port
 
     def explain(self, reference: str) -> DecisionRecord:
-        return self.gateway.explain(reference)
+        if reference not in self.read:
+            self.read[reference] = self.gateway.explain(reference)
+        return self.read[reference]
+
+
+class Records:
+    """The records of one who hands them on when the answer is gone."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, DecisionRecord] = {}
+        self._news = threading.Condition()
+
+    def take(self, record: DecisionRecord) -> None:
+        with self._news:
+            assert record.reference not in self._found
+            self._found[record.reference] = record
+            self._news.notify_all()
+
+    def wait_for(self, reference: str) -> DecisionRecord:
+        with self._news:
+            assert self._news.wait_for(lambda: reference in self._found, wire.SECONDS), f"{reference} is not explained"
+            return self._found[reference]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +174,10 @@ class GuardDoor:
 
     port: int
     upstream: Upstream
-    records: list[DecisionRecord]
+    records: Records
 
     def explain(self, reference: str) -> DecisionRecord:
-        (record,) = [record for record in self.records if record.reference == reference]
-        return record
+        return self.records.wait_for(reference)
 
 
 Key = TypeVar("Key")
@@ -196,7 +218,7 @@ class Outcome:
         """Of the only answer: its status, and the reason by the log."""
         return self.reply.status, self.record.reason
 
-    def held(self, *, has_body: bool = True) -> Self:
+    def held(self) -> Self:
         """Itself, once what always must hold is seen to."""
         for request in self.reached:
             is_judged(self.door, request)
@@ -207,22 +229,22 @@ class Outcome:
                 assert reply.reference in answered, "answered by nobody"
             else:
                 assert reply.reference not in answered, "refused, and yet it reached the upstream"
-                _is_explained(self.door, reply, has_body=has_body)
+                _is_explained(self.door, reply)
         return self
 
 
-def attack(door: Door, sent: Attack, *, method: bytes = b"GET") -> Outcome:
-    """Send it, and see that everything holds that must."""
+def attack(door: Door, sent: Attack, *, awaited: int = 1) -> Outcome:
+    """Send it, and see that everything holds that must; several answers are `awaited` on one connection."""
     before = len(door.upstream.seen)
-    replies = _send(door, sent, method)
-    return Outcome(door=door, replies=replies, reached=door.upstream.seen[before:]).held(has_body=method != b"HEAD")
+    replies = _send(door, sent, awaited)
+    return Outcome(door=door, replies=replies, reached=door.upstream.seen[before:]).held()
 
 
 def volley(door: Door, attacks: Mapping[Key, Attack]) -> dict[Key, Outcome]:
     """Send all, several at a time, and tell which request is whose; the log needs its time once. None is `held` yet."""
     before = len(door.upstream.seen)
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        found = list(pool.map(lambda sent: _send(door, sent, b"GET"), attacks.values()))
+        found = list(pool.map(lambda sent: _send(door, sent, 1), attacks.values()))
     reached = {request.reference: request for request in door.upstream.seen[before:]}
     owned = [[reached.pop(reply.reference) for reply in replies if reply.reference in reached] for replies in found]
     assert list(reached.values()) == [], "what nobody got an answer to"
@@ -232,9 +254,9 @@ def volley(door: Door, attacks: Mapping[Key, Attack]) -> dict[Key, Outcome]:
     }
 
 
-def _send(door: Door, sent: Attack, method: bytes) -> list[Reply]:
+def _send(door: Door, sent: Attack, awaited: int) -> list[Reply]:
     if isinstance(sent, bytes):
-        return wire.replies(door.port, sent, method=method)
+        return wire.replies(door.port, sent, awaited=awaited)
     reply = wire.stream(door.port, sent)
     return [] if reply is None else [reply]
 
@@ -259,14 +281,13 @@ def is_clean(request: Reached) -> None:
     assert len(names) == len(set(names))
 
 
-def _is_explained(door: Door, reply: Reply, *, has_body: bool) -> None:
+def _is_explained(door: Door, reply: Reply) -> None:
     """The log says the same status; the answer is the product's, with a challenge where there should be one."""
     record = door.explain(reply.reference)
     assert (record.status, record.verdict) != (200, VerdictLabel.ALLOW)
     assert record.status == reply.status
     assert reply.header("x-bkapi-request-id") == reply.reference
-    if has_body:
-        assert json.loads(reply.body)["result"] is False
+    assert json.loads(reply.body)["result"] is False
     challenges = [value for name, value in reply.headers if name == "www-authenticate"]
     assert all(_CHALLENGES.match(challenge) for challenge in challenges)
     assert len(challenges) == 1 if reply.status in {401, 403} else len(challenges) <= (reply.status == 400)

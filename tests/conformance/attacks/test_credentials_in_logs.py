@@ -96,7 +96,10 @@ def test_every_line_of_the_workers_is_one_object(gateway: GatewayDoor) -> None:
 def test_no_token_of_an_attack_is_found_in_a_file_or_a_figure(gateway: GatewayDoor) -> None:
     """Attack table: logs, metric labels, the decision log; after all that this folder has sent so far."""
     assert attack(gateway, http1("/api", token=GOOD)).statuses == [200]
-    assert attack(gateway, http1("/api?access_token=" + CANARY, token=CANARY + ".nobody's".replace("'", ""))).reply.status == 401
+    assert (
+        attack(gateway, http1("/api?access_token=" + CANARY, token=CANARY + ".nobody's".replace("'", ""))).reply.status
+        == 401
+    )
     files = [path for path in gateway.gateway.configuration.data_dir.rglob("*") if path.is_file()]
     found = {path.name: path.read_bytes() for path in files}
     headers = (("Authorization", b"Bearer " + OPERATOR_TOKEN.encode()),)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from ostiary.gateway.health import is_healthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.conformance.attacks.doors import GatewayDoor
 
@@ -45,6 +47,9 @@ class Client(threading.Thread):
         self._done = done
         token = CLIENTS[name]
         self._headers = {"X-Client": name} | ({} if token is None else {"Authorization": f"Bearer {token}"})
+
+    def has_had(self, answers: int) -> bool:
+        return self.counted.total() >= answers
 
     def run(self) -> None:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=_SECONDS)
@@ -90,13 +95,17 @@ def _until_replaced(gateway: GatewayDoor, which: int, pid: int) -> None:
     _until(lambda: request(running.operator_port, "GET", "/readyz").status == 200, "not ready")
     for index in range(len(pids) - 1):
         socket = running.configuration.data_dir / f"decision-{index}.sock"
-        _until(lambda path=socket: asyncio.run(is_healthy(path)), "a worker does not answer")
+        _until(partial(_is_healthy, socket), "a worker does not answer")
+
+
+def _is_healthy(socket: Path) -> bool:
+    return asyncio.run(is_healthy(socket))
 
 
 def _until_each_was_answered_again(clients: list[Client]) -> None:
     seen = [client.counted.total() for client in clients]
     for client, before in zip(clients, seen, strict=True):
-        _until(lambda c=client, b=before: c.counted.total() >= b + _ANSWERS, "somebody waits for ever")
+        _until(partial(client.has_had, before + _ANSWERS), "somebody waits for ever")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])

@@ -106,7 +106,9 @@ def test_a_challenge_names_the_configured_host(door: Door, host: bytes) -> None:
 
 
 @pytest.mark.parametrize("fields", [(), ((b"x-forwarded-host", b"evil.example.com"), (b"x-forwarded-proto", b"http"))])
-def test_a_metadata_document_names_the_configured_origin(gateway: GatewayDoor, fields: tuple[tuple[bytes, bytes], ...]) -> None:
+def test_a_metadata_document_names_the_configured_origin(
+    gateway: GatewayDoor, fields: tuple[tuple[bytes, bytes], ...]
+) -> None:
     """The same; gateway.md, Metadata: nothing is ever built from the request's `Host`."""
     lines = [name + b": " + value for name, value in fields]
     raw = http1("/.well-known/oauth-protected-resource?resource=%2Fapi", *lines, host=b"evil.example.com")

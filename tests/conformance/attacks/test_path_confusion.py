@@ -238,7 +238,23 @@ def test_a_path_of_another_method_is_not_a_broader_route_s(gateway: GatewayDoor)
     assert attack(gateway, http1("/written", token=GOOD, method=b"POST")).verdict == _ALLOWED
 
 
-_PIECES: Final = ["/", "//", "api", "admin", "open", "other-api", "x", ".", "..", "%2e", "%2E%2e", "..;", ";", "\\", "%5c"]
+_PIECES: Final = [
+    "/",
+    "//",
+    "api",
+    "admin",
+    "open",
+    "other-api",
+    "x",
+    ".",
+    "..",
+    "%2e",
+    "%2E%2e",
+    "..;",
+    ";",
+    "\\",
+    "%5c",
+]
 _PIECES_TOO: Final = ["%2f", "%61", "%00", "%", "?", "#", "%25", "%252e", "*", "@", ":", ".;x", EVIL]
 
 
@@ -260,9 +276,11 @@ _MADE: Final = st.lists(st.sampled_from(["a", "b", "c"]), max_size=4).map(lambda
 
 @given(paths=st.sets(_MADE, max_size=8), more=st.integers(0, 300), asked=_MADE)
 def test_how_many_routes_there_are_changes_no_decision(paths: set[str], more: int, asked: str) -> None:
-    """heimdall CVE-2026-42274: routes that nobody asked for change nothing of the one that was asked for."""
+    """CVE-2026-42274: routes that nobody asked for change nothing of the one that was asked for."""
     few = [Match(path=path) for path in sorted(paths)]
     many = [*few, *(Match(path=f"/other/{number}") for number in range(more))]
-    tables = [RouteTable([replace(ROUTE, name=match.path, match=match) for match in matches]) for matches in (few, many)]
+    tables = [
+        RouteTable([replace(ROUTE, name=match.path, match=match) for match in matches]) for matches in (few, many)
+    ]
     found = [table.match(host="h", path=asked, method="GET") for table in tables]
     assert found[0] == found[1]

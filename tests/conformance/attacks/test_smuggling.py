@@ -103,7 +103,7 @@ REFRAMED: Final[Mapping[str, tuple[bytes, bytes]]] = {
     "chunked, folded": (_post(b"Transfer-Encoding:\r\n chunked", body=_CHUNKS + b"\r\n"), _SECOND),
     "an extension": (_post(_CHUNKED, body=b"2;a=b\r\nhi\r\n0;c\r\n\r\n"), b"hi"),
     "a quoted extension": (_post(_CHUNKED, body=b'2;a="\\";b"\r\nhi\r\n0\r\n\r\n'), b"hi"),
-    # Envoy does not look at what stands between a chunk's last byte and the line's end; it frames anew what it has read.
+    # Envoy does not look at what stands between a chunk's last byte and the line's end; what it read is framed anew.
     "a chunk longer than its size": (_post(_CHUNKED, body=b"2\r\nhi!\r\n0\r\n\r\n"), b"hi"),
     "two blanks before the target": (_post(_LENGTH).replace(b" ", b"  ", 1), _SECOND),
     "a trailer": (_post(_CHUNKED, body=b"2\r\nhi\r\n0\r\nX-Second: 1\r\n\r\n"), b"hi"),
@@ -145,18 +145,20 @@ def test_each_request_on_a_connection_is_judged_for_itself(gateway: GatewayDoor,
     """Ours: what one was allowed, the next one is not, whoever shares the connection."""
     keep = f"GET {path} HTTP/1.1\r\nHost: h\r\n".encode()
     raw = keep + _BEARER + b"\r\n\r\n" + _SECOND + http1("/api/x")
-    outcome = attack(gateway, raw)
+    outcome = attack(gateway, raw, awaited=3)
     assert outcome.statuses == [200, 401, 401]
     assert outcome.paths == [path]
 
 
-_STATUSES_OF_HTTP_2: Final = ([], [400], [404])
+_STATUSES_OF_HTTP_2: Final[tuple[list[int], ...]] = ([], [400], [404])
 _PSEUDO: Final = dict(head2(token=GOOD))
 
 
 def _but(name: bytes, *values: bytes) -> wire.Fields:
     """The usual head, with other values of one pseudo-header, or none."""
-    return tuple(pair for key, own in _PSEUDO.items() for pair in ([(key, v) for v in values] if key == name else [(key, own)]))
+    return tuple(
+        pair for key, own in _PSEUDO.items() for pair in ([(key, v) for v in values] if key == name else [(key, own)])
+    )
 
 
 HTTP_2: Final[Mapping[str, wire.Fields]] = {
@@ -266,7 +268,9 @@ _START: Final = b"GET /api HTTP/1.1\r\nHost: h\r\n"
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(_PIECES) | st.binary(max_size=12), max_size=14), st.sampled_from([b"", _START]))
-def test_whatever_comes_as_a_head_nothing_unjudged_goes_on(gateway: GatewayDoor, pieces: list[bytes], start: bytes) -> None:
+def test_whatever_comes_as_a_head_nothing_unjudged_goes_on(
+    gateway: GatewayDoor, pieces: list[bytes], start: bytes
+) -> None:
     """Ours: bytes that nobody thought of. What got through had been allowed, and Envoy is the same one as before."""
     envoy = gateway.gateway.role.gateway.pids[0]
     before = len(gateway.upstream.seen)

@@ -27,9 +27,14 @@ _SOURCE: Final = ROOT / "src" / "ostiary"
 def _compared(tree: ast.AST) -> Iterator[ast.Compare]:
     """Comparisons of something that has just been revealed, but for what is asked of its form."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops):
+        if isinstance(node, ast.Compare) and any(
+            isinstance(op, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops
+        ):
             sides = [node.left, *node.comparators]
-            if any(isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute) and side.func.attr == "reveal" for side in sides):
+            if any(
+                isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute) and side.func.attr == "reveal"
+                for side in sides
+            ):
                 yield node
 
 

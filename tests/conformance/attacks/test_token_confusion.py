@@ -46,7 +46,7 @@ class Row:
 
     def answer(self) -> dict[str, JsonValue]:
         now = time.time()
-        whole = active(aud=[API]) | self.members | {name: now + seconds for name, seconds in self.from_now.items()}
+        whole = active(aud=[API]) | dict(self.members) | {name: now + more for name, more in self.from_now.items()}
         return {name: value for name, value in whole.items() if name not in self.left_out}
 
 
@@ -65,7 +65,7 @@ ROWS: Final[Mapping[str, Row]] = {
     "aud: an object": _aud({"gateway": "my-gateway"}, _CLAIMS),
     "aud: an object with its name": _aud({API: True}, _CLAIMS),
     "aud: a number": _aud(0, _CLAIMS),
-    "aud: true": _aud(True, _CLAIMS),
+    "aud: true": Row({"aud": True}, _CLAIMS),
     "aud: a list in a list": _aud([[API]], _CLAIMS),
     "aud: a list with null": _aud([API, None], _CLAIMS),
     "aud: a list with a number": _aud([API, 1], _CLAIMS),
@@ -83,12 +83,14 @@ ROWS: Final[Mapping[str, Row]] = {
     "aud: blanks around": _aud([f" {API}", f"{API} ", f"{API}\n", f"{API}\0"], _MISMATCH),
     "aud: something behind": _aud([f"{API}/x", f"{API}?", f"{API}#", f"{API}%"], _MISMATCH),
     "aud: an escape": _aud(["gateway:my%2Dgateway/api:*", "gateway:my-gateway%2Fapi:*"], _MISMATCH),
-    "aud: a letter that looks alike": _aud(["gateway:my-g\u0430teway/api:*", "gateway:my\u2010gateway/api:*"], _MISMATCH),
+    "aud: a letter that looks alike": _aud(
+        ["gateway:my-g\u0430teway/api:*", "gateway:my\u2010gateway/api:*"], _MISMATCH
+    ),
     "aud: the gateway alone": _aud(["gateway:my-gateway", "gateway:my-gateway/", "my-gateway"], _UNKNOWN),
     "aud: without an api": _aud(["gateway:my-gateway/api:"], _UNKNOWN),
     "aud: the URL of the resource": _aud("https://bkapi.example.com/api", _UNKNOWN),
     "aud: a server": _aud("mcp_server:my-api", (403, Reason.AUDIENCE_MCP_WRONG_GATEWAY)),
-    "active: \"true\"": Row({"active": "true"}, _CLAIMS),
+    'active: "true"': Row({"active": "true"}, _CLAIMS),
     "active: 1": Row({"active": 1}, _CLAIMS),
     "active: null": Row({"active": None}, _CLAIMS),
     "active: missing": Row({}, _CLAIMS, left_out=("active",)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Final
 
@@ -39,23 +39,22 @@ def http1(
     return b"\r\n".join([method + b" " + raw + b" HTTP/1.1", *fields, *lines, b"Connection: close", b"", body])
 
 
-def replies(port: int, raw: bytes, *, method: bytes = b"GET") -> list[Reply]:
-    """Every answer to these bytes, in order, until the other side closes or falls silent."""
+def replies(port: int, raw: bytes, *, awaited: int = 1) -> list[Reply]:
+    """Every answer to these bytes, in order, until the other side closes, or falls silent after those `awaited`."""
     found: list[Reply] = []
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
-        try:
+        with suppress(ConnectionError):  # it may have been answered, and closed
             connection.sendall(raw)
-        except ConnectionError:  # it has been answered, and closed
-            pass
-        while (reply := _one(connection, method.decode())) is not None:
+        while (reply := _one(connection)) is not None:
             found.append(reply)
-            connection.settimeout(_QUIET_SECONDS)
+            if len(found) >= awaited:
+                connection.settimeout(_QUIET_SECONDS)
     return found
 
 
 def first_reply(connection: socket.socket) -> Reply | None:
     """The next answer on a connection; None where there is none."""
-    return _one(connection, "GET")
+    return _one(connection)
 
 
 def poke(port: int, raw: bytes) -> bytes:
@@ -75,8 +74,8 @@ def poke(port: int, raw: bytes) -> bytes:
     return found
 
 
-def _one(connection: socket.socket, method: str) -> Reply | None:
-    with closing(HTTPResponse(connection, method=method)) as response:
+def _one(connection: socket.socket) -> Reply | None:
+    with closing(HTTPResponse(connection)) as response:
         try:
             response.begin()
             body = response.read()
