@@ -1,4 +1,4 @@
-"""Which tests show which requirement: asked of pytest itself, so that no text is searched for tags.
+"""Which tests there are, and which requirement they show: asked of pytest itself, so that no text is searched for tags.
 
 Pytest collects the whole suite in a process of its own, so that the answer does not depend on what the caller was
 asked to run.
@@ -13,7 +13,7 @@ from contextlib import redirect_stdout
 from functools import cache
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import pytest
 from tests.conformance.requirements import GAPS, REQUIREMENTS
@@ -34,17 +34,29 @@ def tags_of(items: Iterable[pytest.Item]) -> dict[str, list[str]]:
     return {requirement: sorted(tests) for requirement, tests in sorted(found.items())}
 
 
+class Suite(TypedDict):
+    """The whole suite: `file::name` of every test, and the tags."""
+
+    tests: list[str]
+    tags: dict[str, list[str]]
+
+
 @cache
-def collect() -> Mapping[str, list[str]]:
-    """The tags of the whole suite.
+def suite() -> Suite:
+    """What pytest collects, long tests too.
 
     Raises:
         CalledProcessError: a file of the suite cannot be collected; its error is on standard error.
     """
     asked = [sys.executable, "-m", "tests.conformance.traceability"]
     done = subprocess.run(asked, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=110, check=True)  # noqa: S603 - ours
-    found: dict[str, list[str]] = json.loads(done.stdout)
+    found: Suite = json.loads(done.stdout)
     return found
+
+
+def collect() -> Mapping[str, list[str]]:
+    """The tags of the whole suite, as `suite` has them."""
+    return suite()["tags"]
 
 
 def render(tags: Mapping[str, list[str]]) -> str:
@@ -76,11 +88,11 @@ class _Collected:
     """Keeps what was collected, before anything is deselected."""
 
     def __init__(self) -> None:
-        self.tags: dict[str, list[str]] = {}
+        self.suite: Suite = {"tests": [], "tags": {}}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        self.tags = tags_of(items)
+        self.suite = {"tests": sorted({item.nodeid.partition("[")[0] for item in items}), "tags": tags_of(items)}
 
 
 def _main() -> int:
@@ -90,7 +102,7 @@ def _main() -> int:
         code = pytest.main(["--collect-only", str(ROOT / "tests")], plugins=[collected])
     if code:
         sys.stderr.write(said.getvalue())
-    sys.stdout.write(json.dumps(collected.tags))
+    sys.stdout.write(json.dumps(collected.suite))
     return code
 
 

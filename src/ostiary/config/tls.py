@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ostiary.config.problems import KeyPath
     from ostiary.config.section import Configuration
 
-_PEM_KEY = "PRIVATE KEY-----"
+_PEM_KEY = re.compile("PRIVATE KEY-----")
 # RFC 7468 §11, and RFC 1421 §4.6.1.1 as OpenSSL's older form has it.
 _ENCRYPTED = re.compile("BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
 _STRANGERS = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
@@ -86,7 +86,7 @@ def refuse_tls(tls: TlsSettings, at: KeyPath, file: Configuration) -> Iterator[C
     secret = file.secrets.get(at_key)
     if secret is None:  # said where it was looked for
         return
-    if _PEM_KEY not in secret.reveal():
+    if not _PEM_KEY.search(secret.reveal()):
         yield Complaint(path=at_key, what="leads to no private key", hint="It must be a PEM file.")
     elif _ENCRYPTED.search(secret.reveal()):
         hint = "Nobody is there to be asked for a password: `openssl pkey -in KEY -out PATH` writes it without one."
