@@ -5,15 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.gateway.doubles import exchange
+from tests.gateway.doubles import exchange, route, routes_to, running
 
 from ostiary.decision.reasons import Reason
 from ostiary.gateway import reason_of
 
 if TYPE_CHECKING:
-    from tests.gateway.doubles import Running
+    from collections.abc import AsyncIterator
+
+    from tests.gateway.doubles import Running, Upstream
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module", params=[0, 100], ids=["few", "many"])
+async def edge(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Upstream, request: pytest.FixtureRequest
+) -> AsyncIterator[Running]:
+    """Routes that are tried one by one, and the same with so many others that they are found in a tree."""
+    others = tuple(route(f"other-{number}", f"/other/{number}", upstream.port) for number in range(request.param))
+    async with running(tmp_path_factory.mktemp("edge"), (*routes_to(upstream.port), *others)) as started:
+        yield started
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def _serving(server: socketserver.TCPServer | socketserver.UnixStreamServer) -> 
             thread.join(5)
 
 
-def _routes(port: int) -> tuple[Route, ...]:
-    """One for every host and each path, `/b` for POST alone, and one for all paths of a host."""
+def _routes(port: int, filling: int) -> tuple[Route, ...]:
+    """One for every host and each path, `/b` for POST alone, one for all paths of a host, and some that nobody asks."""
     edge = Edge(upstream=Upstream(scheme="http", host="127.0.0.1", port=port))
     usual = Route(name="all", match=Match(path="/", host=EVERYTHING), policy=POLICY, publication=PUBLICATION, edge=edge)
     methods = {"/b": frozenset({"POST"})}
@@ -132,7 +132,7 @@ def _routes(port: int) -> tuple[Route, ...]:
         usual,
         *(
             replace(usual, name=f"r{number}", match=Match(path=path, methods=methods.get(path)))
-            for number, path in enumerate(PATHS)
+            for number, path in enumerate((*PATHS, *(f"/filling/{number}" for number in range(filling))))
         ),
     )
 
@@ -177,9 +177,9 @@ def _wait_for(edge: RunningEdge, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running_edge(folder: Path) -> Iterator[RunningEdge]:
+def running_edge(folder: Path, filling: int = 0) -> Iterator[RunningEdge]:
     """Envoy, its decision service and its upstream while the block runs; `folder` holds their sockets."""
     upstream = _TcpServer(("127.0.0.1", 0), _Repeating)
     decision = _UnixServer(str(folder / "decision-0.sock"), _Allowing)
-    with _serving(upstream), _serving(decision), _envoy(folder, _routes(upstream.server_address[1])) as edge:
+    with _serving(upstream), _serving(decision), _envoy(folder, _routes(upstream.server_address[1], filling)) as edge:
         yield edge

@@ -54,10 +54,10 @@ PIECES = st.sampled_from(
 TARGETS = st.lists(PIECES, max_size=12).map(lambda pieces: b"/" + "".join(pieces).encode())
 
 
-@pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEdge]:
-    """One Envoy for all of this file."""
-    with running_edge(tmp_path_factory.mktemp("edge")) as running:
+@pytest.fixture(scope="module", params=[0, 200], ids=["few", "many"])
+def edge(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[RunningEdge]:
+    """One Envoy that tries its routes one by one, and one that finds them in a tree."""
+    with running_edge(tmp_path_factory.mktemp("edge"), request.param) as running:
         yield running
 
 

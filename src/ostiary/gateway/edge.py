@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 from ostiary.decision.reasons import Reason
-from ostiary.gateway.render.routes import GUARD_DOTS, GUARD_FORWARDED, GUARD_HOST, GUARD_PATH
+from ostiary.gateway.render.finding import GUARD_DOTS, GUARD_FORWARDED, GUARD_HOST, GUARD_PATH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
