@@ -89,7 +89,7 @@ routes:
     def envoy(self) -> int:
         """Envoy's process."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        (pid,) = [int(pid) for pid in found if b"bootstrap.yaml" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        (pid,) = [int(pid) for pid in found if b"bootstrap.json" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         return pid
 
     def end(self) -> None:
@@ -147,7 +147,7 @@ def _in_the_way(name: str) -> Callable[[Served], Callable[[], object]]:
         _gone,
         _folder,
         _not_utf8,
-        *map(_in_the_way, ("validate.yaml.tmp", "envoy/cds.yaml.new", "envoy/rds.yaml.new", "envoy/cds.yaml.old")),
+        *map(_in_the_way, ("validate.json.tmp", "envoy/cds.json.new", "envoy/rds.json.new", "envoy/cds.json.old")),
     ],
 )
 def test_whatever_a_reload_meets_changes_nothing_and_says_why(
@@ -258,7 +258,7 @@ def test_a_signal_ends_a_reload_that_waits_for_a_worker(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("gateway.lock", None), ("validate.yaml.tmp", None), ("subject.key", b"short"), ("envoy", b"a file")],
+    [("gateway.lock", None), ("validate.json.tmp", None), ("subject.key", b"short"), ("envoy", b"a file")],
 )
 def test_what_stands_in_the_way_of_a_start_is_said_in_a_sentence(
     tmp_path: Path, name: str, content: bytes | None

@@ -56,12 +56,12 @@ def rendered(text: str) -> str:
     given["trusted_proxies"] = tuple(map(ip_network, given.get("trusted_proxies", ())))
     plan = replace(PLAN, routes=routes, **given)
     outputs = {
-        "bootstrap.yaml": lambda: _compact(render.bootstrap(plan)),
-        "lds.yaml": lambda: _compact(render.lds(GENERATION, plan)),
+        "bootstrap.json": lambda: _compact(render.bootstrap(plan)),
+        "lds.json": lambda: _compact(render.lds(GENERATION, plan)),
         "lds.diff": lambda: _differing(render.lds(GENERATION, PLAN), render.lds(GENERATION, plan)),
-        "rds.yaml": lambda: _compact(render.rds(GENERATION, routes)),
-        "cds.yaml": lambda: _compact(render.cds(GENERATION, routes, plan.trusted_ca)),
-        "sds.yaml": lambda: "" if plan.certificate is None else _compact(render.sds(GENERATION, plan.certificate)),
+        "rds.json": lambda: _compact(render.rds(GENERATION, routes)),
+        "cds.json": lambda: _compact(render.cds(GENERATION, routes, plan.trusted_ca)),
+        "sds.json": lambda: "" if plan.certificate is None else _compact(render.sds(GENERATION, plan.certificate)),
     }
     parts = [
         f"[{name}]\n{outputs[name]()}\n\n" if name in outputs else f"[{name}]\n{content}"

@@ -104,7 +104,7 @@ async def test_what_a_running_envoy_refuses_is_taken_back(tmp_path: Path, upstre
     api, broken = route("api", "/api", upstream.port), route("new", "/new/", upstream.port)
     async with running(tmp_path, (api,)) as started:
         plan, admin = started.plan, Admin(started.plan.admin_socket)
-        files = {name: (plan.envoy_dir / name).read_bytes() for name in ("cds.yaml", "rds.yaml", "lds.yaml")}
+        files = {name: (plan.envoy_dir / name).read_bytes() for name in ("cds.json", "rds.json", "lds.json")}
         refusals = await admin.stats(*RDS_REFUSED)
         assert await discovery.replace((1, plan), (2, replace(plan, routes=(api, broken))), [plan], admin) is not None
         assert await admin.stats(*RDS_REFUSED) != refusals
@@ -129,7 +129,7 @@ async def test_an_upstream_goes_when_nothing_is_judged_by_its_plan_any_more(tmp_
 
 
 def _upstreams(plan: Plan) -> set[int]:
-    found = re.findall(r'"port_value": (\d+)', (plan.envoy_dir / "cds.yaml").read_text())
+    found = re.findall(r'"port_value": (\d+)', (plan.envoy_dir / "cds.json").read_text())
     return {int(port) for port in found}
 
 

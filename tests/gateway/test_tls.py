@@ -178,7 +178,7 @@ async def test_nothing_of_the_key_is_copied(edge: Running, folder: Folder) -> No
     """Architecture: `data_dir` has references, never secrets."""
     secret = folder.certificate.key.read_bytes().splitlines()[1]
     files = [path for path in edge.plan.data_dir.rglob("*") if path.is_file()]
-    assert str(folder.certificate.key) in (edge.plan.envoy_dir / "sds.yaml").read_text()
+    assert str(folder.certificate.key) in (edge.plan.envoy_dir / "sds.json").read_text()
     assert [path for path in files if secret in path.read_bytes()] == []
 
 

@@ -21,12 +21,12 @@ _TAKE_SECONDS: Final = 3.0
 
 def write_all(generation: int, plan: Plan) -> None:
     """What Envoy finds when it starts."""
-    _replace(plan, "cds.yaml", render.cds(generation, plan.routes, plan.trusted_ca))
-    _replace(plan, "rds.yaml", render.rds(generation, plan.routes))
+    _replace(plan, "cds.json", render.cds(generation, plan.routes, plan.trusted_ca))
+    _replace(plan, "rds.json", render.rds(generation, plan.routes))
     if plan.certificate is not None:
-        _replace(plan, "sds.yaml", render.sds(generation, plan.certificate))
-    _replace(plan, "lds.yaml", render.lds(generation, plan))
-    _replace(plan, "bootstrap.yaml", render.bootstrap(plan))
+        _replace(plan, "sds.json", render.sds(generation, plan.certificate))
+    _replace(plan, "lds.json", render.lds(generation, plan))
+    _replace(plan, "bootstrap.json", render.bootstrap(plan))
 
 
 def changes_listener(old: Plan, new: Plan) -> bool:
@@ -55,13 +55,13 @@ async def replace(
     living = tuple(living)
     refused = await _refusals(admin)
     # All of them before the first takes its place: a disk that fills up must not leave half of a plan in force.
-    upstreams = _stage(new, "cds.yaml", "new", _upstreams(generation, (new, *living)))
-    routes = _stage(new, "rds.yaml", "new", render.rds(generation, new.routes))
-    listener = _stage(new, "lds.yaml", "new", render.lds(generation, new)) if changes_listener(old, new) else None
+    upstreams = _stage(new, "cds.json", "new", _upstreams(generation, (new, *living)))
+    routes = _stage(new, "rds.json", "new", render.rds(generation, new.routes))
+    listener = _stage(new, "lds.json", "new", render.lds(generation, new)) if changes_listener(old, new) else None
     pair = new.certificate
-    certificate = None if pair is None else _stage(new, "sds.yaml", "new", render.sds(generation, pair))
-    old_routes = _stage(old, "rds.yaml", "old", render.rds(old_generation, old.routes))
-    old_upstreams = _stage(old, "cds.yaml", "old", _upstreams(old_generation, living))
+    certificate = None if pair is None else _stage(new, "sds.json", "new", render.sds(generation, pair))
+    old_routes = _stage(old, "rds.json", "old", render.rds(old_generation, old.routes))
+    old_upstreams = _stage(old, "cds.json", "old", _upstreams(old_generation, living))
     upstreams()
     taken = await _shows(admin, CDS_VERSION, generation)
     if taken:
@@ -84,7 +84,7 @@ def keep_upstreams(generation: int, living: Sequence[Plan]) -> None:
     Raises:
         OSError: the file cannot be written, and is as it was.
     """
-    _replace(living[0], "cds.yaml", _upstreams(generation, living))
+    _replace(living[0], "cds.json", _upstreams(generation, living))
 
 
 def _upstreams(generation: int, plans: Sequence[Plan]) -> render.Tree:

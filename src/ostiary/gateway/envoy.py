@@ -118,7 +118,7 @@ class Envoy:
     @classmethod
     async def start(cls, binary: Path, plan: Plan, *, log: Log, on_edge_line: Callable[[EdgeLine], None]) -> Envoy:
         """Start Envoy on the rendered files of a plan."""
-        bootstrap = plan.envoy_dir / "bootstrap.yaml"
+        bootstrap = plan.envoy_dir / "bootstrap.json"
         process = await spawn(
             [str(binary), "-c", str(bootstrap), "--concurrency", str(plan.concurrency), *_RUNNING],
             piped=True,

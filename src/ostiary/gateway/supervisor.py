@@ -262,7 +262,7 @@ class Gateway:
             self._log("warning", "what an old configuration needed could not be removed", why=str(error))
 
     async def _validate(self, number: int, plan: Plan) -> str | None:
-        file = plan.data_dir / "validate.yaml"
+        file = plan.data_dir / "validate.json"
         try:
             files.replace(file, render.to_text(render.self_contained(number, plan)).encode("ascii"))
             return await validate(find_binary(self._binary), file)

@@ -26,22 +26,22 @@ __all__ = ["Tree", "bootstrap", "cds", "lds", "rds", "sds", "self_contained", "t
 
 
 def bootstrap(plan: Plan) -> Tree:
-    """What Envoy is started with; the rest is read from `lds.yaml` and `cds.yaml` in the plan's folder, and watched."""
+    """What Envoy is started with; the rest is read from `lds.json` and `cds.json` in the plan's folder, and watched."""
 
     def watched(name: str) -> Tree:
         return {"resource_api_version": "V3", "path_config_source": {"path": str(plan.envoy_dir / name)}}
 
     return {
         **frame(plan),
-        "dynamic_resources": {"cds_config": watched("cds.yaml"), "lds_config": watched("lds.yaml")},
+        "dynamic_resources": {"cds_config": watched("cds.json"), "lds_config": watched("lds.json")},
         "static_resources": {"clusters": workers(plan)},
     }
 
 
 def lds(generation: int, plan: Plan) -> Tree:
     """The listener. Write it only when its resources differ: a change drains connections."""
-    certificate = certificate_watched(str(plan.envoy_dir / "sds.yaml"))
-    rendered = listener(plan, routes_watched(str(plan.envoy_dir / "rds.yaml")), certificate)
+    certificate = certificate_watched(str(plan.envoy_dir / "sds.json"))
+    rendered = listener(plan, routes_watched(str(plan.envoy_dir / "rds.json")), certificate)
     return _discovered(generation, [typed(LISTENER_KIND, **rendered)])
 
 

@@ -1,4 +1,4 @@
-"""`bootstrap.yaml`: what Envoy is started with. A change here needs a restart; the other files are watched."""
+"""`bootstrap.json`: what Envoy is started with. A change here needs a restart; the other files are watched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cds.yaml`: one cluster for each route's upstream; and, for the bootstrap, the workers' two."""
+"""`cds.json`: one cluster for each route's upstream; and, for the bootstrap, the workers' two."""
 
 from __future__ import annotations
 

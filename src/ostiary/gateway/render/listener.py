@@ -1,4 +1,4 @@
-"""`lds.yaml`: the listener with its header laws, error bodies, filters, access log. A change drains connections."""
+"""`lds.json`: the listener with its header laws, error bodies, filters, access log. A change drains connections."""
 
 from __future__ import annotations
 

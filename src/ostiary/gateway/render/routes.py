@@ -1,4 +1,4 @@
-"""`rds.yaml`: virtual hosts and routes. The first that matches wins, so the most specific is rendered first."""
+"""`rds.json`: virtual hosts and routes. The first that matches wins, so the most specific is rendered first."""
 
 from __future__ import annotations
 

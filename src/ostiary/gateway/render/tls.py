@@ -1,4 +1,4 @@
-"""TLS at the public listener. The certificate is a watched secret, `sds.yaml`: what replaces it drains nothing."""
+"""TLS at the public listener. The certificate is a watched secret, `sds.json`: what replaces it drains nothing."""
 
 from __future__ import annotations
 

@@ -27,5 +27,8 @@ def literal(text: str) -> str:
 
 
 def to_text(tree: Tree) -> str:
-    """A file's content. JSON is YAML, and nothing in it can be taken for a date, a number or a `yes`."""
-    return json.dumps(tree, indent=1, ensure_ascii=True) + "\n"
+    """A file's content. Envoy reads JSON in a third of the time that YAML takes it, if the file is called so.
+
+    On one line: with an `indent` the encoder is ten times slower, and thousands of routes are megabytes.
+    """
+    return json.dumps(tree, ensure_ascii=True) + "\n"
