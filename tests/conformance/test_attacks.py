@@ -8,7 +8,6 @@ from tests.conformance.traceability import suite
 # Tests of the tests.
 _NO_ATTACKS = {
     "test_server_side_requests.py::test_the_trap_can_be_sprung",
-    "test_timing_and_secrets.py::test_an_admitted_client_is_told_to_go_on",
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from tests.conformance.attacks import wire
 
 from ostiary.decision.headers import IDENTITY, is_managed
+from ostiary.decision.reasons import Reason
 from ostiary.decision.verdict import VerdictLabel
 from ostiary.oauth.credentials import AUTHORIZATION, LEGACY_AUTHORIZATION
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from tests.e2e.authority import Authority
     from tests.e2e.running import Reply, Running
 
-    from ostiary.decision.reasons import Reason
     from ostiary.diagnostics.record import DecisionRecord
 
 # In every value that an attacker chooses: it must come out nowhere.
@@ -144,8 +145,12 @@ class GatewayDoor:
         return self.gateway.port
 
     def explain(self, reference: str) -> DecisionRecord:
-        if reference not in self.read:
-            self.read[reference] = self.gateway.explain(reference)
+        give_up = time.monotonic() + wire.SECONDS
+        while reference not in self.read:
+            record = self.gateway.explain(reference)
+            # Envoy's line about a refusal of the judge may come before the judge's own record.
+            if record.reason is not Reason.EDGE_DECISION or record.status >= 500 or time.monotonic() > give_up:
+                self.read[reference] = record
         return self.read[reference]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from contextlib import closing, suppress
-from http.client import HTTPException, HTTPResponse
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from http.client import HTTPException, parse_headers
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import h2.config
 import h2.connection
@@ -14,7 +14,7 @@ import h2.exceptions
 from tests.e2e.running import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 HOST: Final = b"bkapi.example.com"
 SECONDS: Final = 20.0  # no wait is longer
@@ -45,16 +45,22 @@ def replies(port: int, raw: bytes, *, awaited: int = 1) -> list[Reply]:
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         with suppress(ConnectionError):  # it may have been answered, and closed
             connection.sendall(raw)
-        while (reply := _one(connection)) is not None:
-            found.append(reply)
-            if len(found) >= awaited:
-                connection.settimeout(_QUIET_SECONDS)
+        with connection.makefile("rb") as answers:
+            while (reply := _one(answers)) is not None:
+                found.append(reply)
+                if len(found) >= awaited:
+                    connection.settimeout(_QUIET_SECONDS)
     return found
 
 
-def first_reply(connection: socket.socket) -> Reply | None:
-    """The next answer on a connection; None where there is none."""
-    return _one(connection)
+def final_reply(connection: socket.socket) -> tuple[Reply, int]:
+    """The next answer on a connection that is no interim one (RFC 9110 §15.2), and how many of those came before."""
+    interim = 0
+    with connection.makefile("rb") as answers:
+        while (reply := _one(answers)) is not None and reply.status < 200:
+            interim += 1
+    assert reply is not None, "no answer"
+    return reply, interim
 
 
 def poke(port: int, raw: bytes) -> bytes:
@@ -74,17 +80,20 @@ def poke(port: int, raw: bytes) -> bytes:
     return found
 
 
-def _one(connection: socket.socket) -> Reply | None:
-    with closing(HTTPResponse(connection)) as response:
-        try:
-            response.begin()
-            body = response.read()
-        except (HTTPException, OSError):
+def _one(answers: BinaryIO) -> Reply | None:
+    """The next answer; behind one of a known length another may stand already. One of an unknown length is the last."""
+    try:
+        if not (line := answers.readline()):
             return None
-    return Reply(status=response.status, headers=_lower(response.getheaders()), body=body)
+        status = int(line.split(b" ")[1])
+        headers = _lower(parse_headers(answers).items())
+        length = 0 if status < 200 else int(dict(headers).get("content-length", "-1"))
+        return Reply(status=status, headers=headers, body=answers.read(length))
+    except (HTTPException, OSError):
+        return None
 
 
-def _lower(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def _lower(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name.lower(), value) for name, value in pairs)
 
 
