@@ -69,6 +69,12 @@ _FORWARDED: Final = {
         "http_2_is_no_way_in",
         "all_of_them_together_skip_nothing",
     ),
+    "from a listed peer one is believed": _in(
+        "gateway/test_trusted_proxies",
+        "the_client_is_the_last_address_that_is_not_listed",
+        "what_is_no_bare_address_ends_the_search_at_the_peer",
+        "a_client_cannot_pass_for_its_proxy_by_a_long_list",
+    ),
     "an empty list trusts nobody": _in("gateway/test_headers", "the_upstream_hears_who_asked_from_us_alone"),
     "challenges from configuration": _here(
         "forwarded_headers",
@@ -336,7 +342,6 @@ _OPERATORS: Final = {
 }
 # What no test can show yet, and until when.
 OPEN: Final[Mapping[str, str]] = {
-    "forwarded headers": "`X-Forwarded-For` of a listed peer: `trusted_proxies` is not built",
     "timing and secrets": "app secrets, objects of others: the legacy path, Drive and Jobs are not built",
     "smuggling and protocol edges": "batch arrays, content types, duplicate keys of MCP bodies: not judged yet",
     "operator surface": "CSRF and framing of the console: there is none",

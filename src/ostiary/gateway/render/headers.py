@@ -65,7 +65,10 @@ def edge() -> Tree:
     """First in, last out: what the decision service may trust, and what every answer, Envoy's own too, must say."""
     return _mutation(
         request_mutations=[_write("x-ostiary-route", "%ROUTE_NAME%"), _write("x-ostiary-peer", PEER)],
-        request_trailers_mutations=[_remove_matching(_TRAILERS), _remove("authorization"), _remove("forwarded")],
+        request_trailers_mutations=[
+            _remove_matching(_TRAILERS),
+            *(_remove(name) for name in ("authorization", *MANAGED_EXACT)),
+        ],
         response_trailers_mutations=[_remove("x-bkapi-jwt")],
         response_mutations=[
             _remove("server"),
