@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _TOKENS = 10_000
 _CLIENTS = 1_000
-_ROUNDS = 5
-_SECONDS = 5
+_ROUNDS = 3
+_SECONDS = 4
 
 
 async def warm_decision(server: DevelopmentServer, configuration: Configuration) -> Figure:

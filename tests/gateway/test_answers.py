@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
+import h11
 import pytest
 import trustme
 from tests.gateway.doubles import Upstream, route, running
@@ -93,6 +95,26 @@ async def test_a_judge_that_hangs_is_503_after_two_tries(tmp_path: Path, upstrea
     plan = Plan(listen=("127.0.0.1", 0), data_dir=tmp_path, routes=(), decision_timeout_seconds=0.1)
     async with running(tmp_path, (route("api", "/api", upstream.port),), plan) as edge:
         await refused(edge, await edge.ask("/api", token="hang"), 503, Reason.EDGE_DECISION)
+
+
+@pytest.mark.parametrize("code", [b"1640100", b"9" * 5000])
+async def test_an_upstream_that_is_cut_off_cannot_say_that_we_refused(tmp_path: Path, code: bytes) -> None:
+    """operator.md: a record is by what was sent; and nothing that an upstream says ends the reading of lines."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nX-Bkapi-Error-Code: " + code + b"\r\n\r\nhi")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    cut = route("cut", "/cut", server.sockets[0].getsockname()[1])
+    async with server, running(tmp_path, (cut,)) as started:
+        with pytest.raises(h11.RemoteProtocolError):
+            await started.ask("/cut")
+        refused = await started.ask("/nowhere")
+        assert (await started.line(refused.one("x-request-id"))).status == 404
+        assert [line.status for line in started.lines.values()] == [404]
 
 
 async def test_an_answer_of_the_upstream_is_not_recorded(edge: Running) -> None:

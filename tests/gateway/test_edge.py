@@ -113,11 +113,16 @@ def test_a_line_is_read_as_envoy_wrote_it() -> None:
         (200, "x", 200),
         (503, "1640100", 503),
         (404, None, 404),
+        (200, "0", 200),
+        (200, "9999999", 200),
+        (200, "9" * 5000, 200),
+        (200, "\u0661640401", 200),
     ],
 )
 def test_a_refusal_of_grpc_counts_as_the_refusal_that_it_is(status: int, error: str | None, told: int) -> None:
     """operator.md, decision record: of every refusal; gRPC carries its own status behind a 200."""
     assert line(status=status, error=error).status == told
+    assert line(status=status, error=error, upstream_ms=3).status == status
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,18 @@ async def test_exactly_as_much_as_the_limit_passes_and_one_byte_more_is_413(
     assert reason_of(await bounded.line(answer.one("x-request-id"))) is Reason.EDGE_BODY_TOO_LARGE
 
 
+async def test_no_log_line_has_what_stands_in_the_query(bounded: Running) -> None:
+    """attacks.md, credentials in logs: Envoy names the target of a body that is too large, at `error`."""
+    path = next(route.match.path for route in bounded.plan.routes if route.edge and route.edge.body_bytes)
+    refused = await bounded.ask(path + "?sig=Canary-7f3a9c", method="POST", body=b"x" * 100_000)
+    assert refused.status == 413
+    await bounded.line(refused.one("x-request-id"))
+    said = [fields["message"] for _, _, fields in bounded.events if "exceeds maximum" in str(fields.get("message"))]
+    assert said
+    assert "Canary" not in repr(bounded.events)
+    assert {level for level, _, fields in bounded.events if fields.get("message") in said} == {"debug"}
+
+
 async def test_a_body_over_http_2_without_a_length_is_counted(bounded: Running) -> None:
     """gateway.md, Routes, `body_bytes`."""
     stream = await ask(bounded.port, request("/small", method="POST"), body=b"x" * LIMIT)

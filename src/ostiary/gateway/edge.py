@@ -7,6 +7,7 @@ Envoy writes a line for each answer that no upstream gave. Those of the judge's 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -56,7 +57,7 @@ def parse_edge_line(line: bytes) -> EdgeLine | None:
     return EdgeLine(
         time=text["time"] or "",
         reference=text["reference"],
-        status=_told(status, text["error"]),
+        status=_told(status, text["error"]) if members.get("upstream_ms") is None else status,
         details=text["details"] or "",
         flags=text["flags"] or "-",
         method=text["method"],
@@ -85,12 +86,14 @@ def reason_of(line: EdgeLine) -> Reason:
 
 
 def _told(status: int, error: str | None) -> int:
-    """What a client was told: gRPC has its own status behind a 200, and beside it the error code of the dialect."""
-    return int(error) // 100 % 1000 if status == HTTPStatus.OK and error and error.isdecimal() else status
+    """What a client was told by us: gRPC has its own status behind a 200, and beside it the dialect's error code."""
+    return int(error[2:5]) if status == HTTPStatus.OK and error and _ERROR_CODE.fullmatch(error) else status
 
 
 _TEXTS: Final = ("time", "reference", "error", "details", "flags", "method", "path", "route", "peer")
 _FIRST_ERROR: Final = 400
+# 1600000 + 100 times the status, and what the dialect has beside it.
+_ERROR_CODE: Final = re.compile(r"16[45][0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import os
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,8 @@ _RUNNING: Final = (
 _LINE_BYTES: Final = 1 << 20  # a path as long as the header limit, escaped
 _VALIDATE_SECONDS: Final = 60.0
 _CANNOT_BIND: Final = "cannot bind"
+_TOO_LARGE: Final = " exceeds maximum ("  # an error of a body limit at each 413, which is recorded anyway
+_QUERY: Final = re.compile(r"\?[^\s,]*")  # may hold what nobody but the upstream is to read
 _TOLD_TO_END: Final = "caught ENVOY_SIGTERM"  # a warning of what is our doing
 
 
@@ -165,19 +168,20 @@ class Envoy:
             take(line)
 
     def _access_line(self, line: bytes) -> None:
-        parsed = parse_edge_line(line)
-        if parsed is None:
-            self._log("warning", "envoy wrote what is no access line")
-        elif is_recorded(parsed):
-            try:
+        try:
+            parsed = parse_edge_line(line)
+            if parsed is None:
+                self._log("warning", "envoy wrote what is no access line")
+            elif is_recorded(parsed):
                 self._on_edge_line(parsed)
-            except Exception as error:  # noqa: BLE001 - one record less, rather than a pipe that nobody reads
-                self._log("error", "an edge line was not taken", why=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - one record less, rather than a pipe that nobody reads
+            self._log("error", "an edge line was not taken", why=type(error).__name__)
 
     def _log_line(self, line: bytes) -> None:
         level, message, logger = _parse_log_line(line)
-        said = "debug" if message == _TOLD_TO_END else _LEVELS.get(level, "debug")
-        self._log(said, "envoy", message=message, logger=logger)
+        expected = message == _TOLD_TO_END or _TOO_LARGE in message
+        said = "debug" if expected else _LEVELS.get(level, "debug")
+        self._log(said, "envoy", message=_QUERY.sub("?…", message), logger=logger)
         if _CANNOT_BIND in message:
             # Envoy goes on without a listener, live and useless.
             self._fault = f"gateway.listen: {self._shown_listen} cannot be used: {message}"

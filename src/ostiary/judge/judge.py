@@ -88,19 +88,19 @@ class Judge:
         }
 
     @classmethod
-    def from_config(cls, path: Path | str, environ: Mapping[str, str]) -> Judge:
+    def from_config(cls, path: Path | str, environ: Mapping[str, str] | None = None) -> Judge:
         """The judge of a configuration file, for an application's own `Guard`; close it with `aclose`.
 
         Args:
             path: of the file; `gateway: {listen: null, public_url: …}` where no gateway of ours runs.
-            environ: what secrets by `env` are looked up in, such as `os.environ`.
+            environ: what secrets by `env` are looked up in, such as `os.environ`; None: there are none.
 
         Raises:
             ConfigurationError: the file is not valid; every problem with its place and a hint.
         """
         from ostiary.judge.loading import load_file  # noqa: PLC0415 - it makes judges, and so knows this module
 
-        return load_file(Path(path), environ)
+        return load_file(Path(path), environ or {})
 
     async def decide(self, facts: RequestFacts, *, route: str | None = None, remember: bool = True) -> Decision:
         """Judge one request.

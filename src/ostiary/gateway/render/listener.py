@@ -34,6 +34,7 @@ ACCESS_LINE: Final = {
     "route": "%ROUTE_NAME%",
     "peer": PEER,
     "duration_ms": "%DURATION%",
+    "upstream_ms": "%RESPONSE_DURATION%",  # null where no upstream has begun to answer
 }
 
 
