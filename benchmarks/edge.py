@@ -94,13 +94,12 @@ async def measure(server: DevelopmentServer, *, rounds: int, seconds: int) -> di
             for one in standing:
                 measured = found[one.setup]
                 await _fill(one, measured, token, seconds)
-                measured.latencies.append(await open_loop(folder, one.url, token, rate=RATE, seconds=seconds))
-                rate, latency = measured.rates[-1], measured.latencies[-1]
-                print(
-                    f"  round {number + 1} of {rounds}, {one.setup.name}: {rate:,.0f}/s; "
-                    f"at {RATE:,}/s p50 {latency.p50:.2f} ms, p99 {latency.p99:.2f} ms",
-                    flush=True,
-                )
+                said = f"  round {number + 1} of {rounds}, {one.setup.name}: {measured.rates[-1]:,.0f}/s"
+                latency = await open_loop(folder, one.url, token, rate=RATE, seconds=seconds)
+                if latency is not None:
+                    measured.latencies.append(latency)
+                    said += f"; at {RATE:,}/s p50 {latency.p50:.2f} ms, p99 {latency.p99:.2f} ms"
+                print(said, flush=True)
     return found
 
 

@@ -232,7 +232,7 @@ _AUTHORIZATION: Final = {
         "no_header_makes_the_parser_fail_and_kind_and_values_agree",
     ),
 }
-_OPEN: Final = {
+_FAILING_OPEN: Final = {
     "an authority of no use": (
         *_here("failing_open", "an_authority_that_is_of_no_use_is_503"),
         *_in(
@@ -354,7 +354,7 @@ ROWS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "token confusion": _TOKENS,
     "credentials in logs": _LOGS,
     "parsing of Authorization": _AUTHORIZATION,
-    "failing open": _OPEN,
+    "failing open": _FAILING_OPEN,
     "server-side requests": _REQUESTS,
     "timing and secrets": _TIMING,
     "smuggling and protocol edges": _SMUGGLING,
