@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -58,6 +59,9 @@ _ALLOW: Final = {
 }
 _NO_BODY: Final = {"type": "http.response.body", "body": b""}
 
+# A named tuple that is called with keywords makes a dictionary of them first; its `__new__` does not.
+_facts: Final = partial(RequestFacts.__new__, RequestFacts)
+
 _PLAIN: Final = "text/plain; charset=utf-8"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _HEALTHY: Final = Answer(status=200, headers=(("content-type", _PLAIN),), body=b"ok\n")
@@ -106,7 +110,7 @@ class DecisionApp:
         own = dict(headers)
         if len(own) != len(headers):
             own = _once(headers)
-        facts = RequestFacts(
+        facts = _facts(
             door=Door.GATEWAY,
             reference=own[_REFERENCE].decode("latin-1") if _REFERENCE in own else str(uuid.uuid4()),
             method=scope["method"],

@@ -92,7 +92,7 @@ def judge_audience(entries: tuple[str, ...] | None, route: Route, path: str) -> 
         if entry is None or not _is_read(entry, route.policy):
             unrecognised += 1
         elif _matches(entry, target):
-            return AudienceJudgement(refusal=None, entries=len(entries), unrecognised=unrecognised)
+            return AudienceJudgement(None, len(entries), unrecognised)
         else:
             kinds.add(type(entry))
     return AudienceJudgement(refusal=_refusal(kinds, target), entries=len(entries), unrecognised=unrecognised)

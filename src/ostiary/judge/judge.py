@@ -117,7 +117,9 @@ class Judge:
             return Decision(verdict=ALLOW, refusal=None, record=None, route=found)
         conversation = _Conversation(self._asked, facts.reference, began + self._timeout_seconds, remember=remember)
         try:
-            walked = None if found is None else await drive(self._walk(facts, found, now), conversation.ask)
+            walked = None
+            if found is not None:
+                walked = await drive(self._walk(facts, found, now), conversation.ask, conversation.recall)
             verdict = _unmatched(route) if walked is None else walked.verdict
             refusal = _refuse(verdict, found, facts)
         except Exception as error:  # noqa: BLE001 - the one exit: whatever fails here, nothing is let through
@@ -134,7 +136,7 @@ class Judge:
             time=now,
             seconds=self._clocks.monotonic() - began,
         )
-        return Decision(verdict=verdict, refusal=refusal, record=record, route=found, walked=walked)
+        return Decision(verdict, refusal, record, found, walked)
 
     def refuse_target(self, facts: RequestFacts) -> Decision:
         """The decision of a door whose application might read the target differently; nobody is asked."""
@@ -181,11 +183,12 @@ class _Conversation:
         self._remember = remember
         self.told: Told | None = None
 
+    def recall(self, question: Question) -> Fact | None:
+        self.told = told = self._asked.recall(question) if self._remember else None
+        return None if told is None else told.fact
+
     async def ask(self, question: Question) -> Fact:
-        told = self._asked.recall(question) if self._remember else None
-        if told is None:
-            told = await self._asked.ask(
-                question, reference=self._reference, deadline=self._deadline, remember=self._remember
-            )
-        self.told = told
+        self.told = told = await self._asked.ask(
+            question, reference=self._reference, deadline=self._deadline, remember=self._remember
+        )
         return told.fact

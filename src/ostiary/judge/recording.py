@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from ostiary.decision.reasons import CONSEQUENCES
 from ostiary.decision.verdict import Deny
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from ostiary.plugins.drivers import Walked
     from ostiary.plugins.questions import Fact
 
-_OK = 200
-_NOTHING = Grant(issuer="")
+_OK: Final = 200
+_NOTHING: Final = Grant(issuer="")
+# A named tuple that is called with keywords makes a dictionary of them first; its `__new__` does not.
+_record: Final = partial(DecisionRecord.__new__, DecisionRecord)
 
 
 def compose_record(
@@ -46,7 +49,7 @@ def compose_record(
     policy = None if route is None else route.policy
     fact = None if told is None else told.fact
     grant = fact.grant if isinstance(fact, Active) else _NOTHING
-    return DecisionRecord(
+    return _record(
         reference=facts.reference,
         time=time,
         door=facts.door,

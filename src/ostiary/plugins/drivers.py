@@ -96,7 +96,7 @@ def walk(chain: Chain, exchange: Exchange, credentials: Credentials, clock: Cloc
                 outcome = link.plugin.run(exchange, credentials)
             else:
                 outcome = link.plugin.run(exchange)
-            if isinstance(outcome, GeneratorType):
+            if type(outcome) is GeneratorType:
                 outcome = yield from _ask_within_terms(outcome, terms)
             if type(outcome) is not Exchange or not terms.judges:
                 outcome = _believed(outcome, exchange, terms)
@@ -114,12 +114,21 @@ def walk(chain: Chain, exchange: Exchange, credentials: Credentials, clock: Cloc
     return Walked(ALLOW if _is_vouched_for(exchange) else Deny(Reason.POLICY_EMPTY), exchange, tuple(steps))
 
 
-async def drive(steps: Walk, ask: Callable[[Question], Awaitable[Fact]]) -> Walked:
-    """Run a walk, awaiting the answers: for every door."""
+async def drive(
+    steps: Walk, ask: Callable[[Question], Awaitable[Fact]], recall: Callable[[Question], Fact | None] = lambda _: None
+) -> Walked:
+    """Run a walk, awaiting the answers: for every door.
+
+    Args:
+        steps: from `walk`.
+        ask: gets what must be waited for.
+        recall: what is known already; None: it must be asked.
+    """
     try:
         question = next(steps)
         while True:
-            question = steps.send(await ask(question))
+            fact = recall(question)
+            question = steps.send(await ask(question) if fact is None else fact)
     except StopIteration as end:
         walked: Walked = end.value
         return walked

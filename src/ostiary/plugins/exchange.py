@@ -5,6 +5,7 @@ The values here are named tuples, as are all that every request makes: an eighth
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ostiary.decision.headers import handed_on
@@ -78,6 +79,9 @@ class Exchange(NamedTuple):
         return self._replace(notes=(*self.notes, note))
 
 
+# A named tuple that is called with keywords makes a dictionary of them first; its `__new__` does not.
+_exchange: Final = partial(Exchange.__new__, Exchange)
+
 # Spec 002's context variables, what each says, and which step sets it; documentation is made from this.
 CONTEXT_VARIABLES: Final[Mapping[str, str]] = {
     "is_bk_oauth2": "whether the OAuth 2.0 path judges the request; set by bk-oauth2-protected-resource",
@@ -98,7 +102,7 @@ def begin(facts: RequestFacts, credentials: Credentials, route: Route, now: floa
         route: the matched route.
         now: wall clock in seconds.
     """
-    return Exchange(
+    return _exchange(
         reference=facts.reference,
         method=facts.method,
         host=facts.host,

@@ -41,7 +41,7 @@ class OAuth2Verify:
             return Deny(Reason.POLICY_EMPTY, note="nothing to verify, or nobody to ask")
         if not token.is_b64token:  # nobody is asked about what cannot be a token [edge case 2]
             return Deny(Reason.TOKEN_FORMAT)
-        fact = yield from Introspect(authority=authority, token=token).ask()
+        fact = yield from Introspect(authority, token).ask()
         match fact:
             case Active():
                 return _judge_times(fact, exchange) or _vouch(fact, exchange)
@@ -72,8 +72,8 @@ def _vouch(fact: Active, exchange: Exchange) -> Exchange:
     app_code = grant.app_code or ""
     username = grant.username or ""
     return exchange._replace(
-        bk_app=BkApp(app_code=app_code, verified=bool(app_code), issuer=grant.issuer),
-        bk_user=BkUser(username=username, verified=bool(username), issuer=grant.issuer),
+        bk_app=BkApp(app_code, bool(app_code), grant.issuer),
+        bk_user=BkUser(username, bool(username), grant.issuer),
         bk_app_code=app_code,
         audience=grant.audience,
         auth_params_location="header",
