@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from ostiary.decision.dialects import CONTENT_TYPE, Answer, bkapi_body, bkapi_error, bkapi_headers
+from ostiary.decision.hosts import parse_host
 from ostiary.integrations.wire import send_answer
 from ostiary.judge.paths import normalise
-from ostiary.judge.routing import bare_host
 from ostiary.oauth.metadata import WELL_KNOWN_RESOURCE, ResourceMetadata
 from ostiary.oauth.resource import Origin, parse_origin
 
@@ -128,7 +128,8 @@ def _find(generation: Generation, asked: _Asked, path: str) -> Route | None:
     route = table.match_any_method(host=asked.host, path=path)
     if path == "/" and route is None and generation.metadata_root is not None:
         route = table.named(generation.metadata_root)
-        if route is not None and route.match.host not in {None, bare_host(asked.host)}:
+        host = parse_host(asked.host)
+        if route is not None and route.match.host not in {None, None if host is None else host.name}:
             return None
     # A resource of another origin is another resource (RFC 9728 §3.3), even where the path is one of ours.
     if route is None or asked.origin not in {None, route.publication.parsed}:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from ostiary.config import is_loopback_literal
+from ostiary.decision.hosts import parse_host
 from ostiary.oauth.credentials import parse_credentials
 
 if TYPE_CHECKING:
@@ -107,9 +108,10 @@ class OperatorSurface:
     def _is_ours(self, hosts: list[bytes]) -> bool:
         if len(hosts) != 1:
             return False
-        host, port = _split(hosts[0].decode("latin-1"))
-        if port != self._listen.port:
+        asked = parse_host(hosts[0].decode("latin-1"))
+        if asked is None or (_DEFAULT_PORT if asked.port is None else asked.port) != self._listen.port:
             return False
+        host = asked.name.strip("[]")
         if host == self._listen.host:
             return True
         if host == "localhost":
@@ -128,15 +130,6 @@ class OperatorSurface:
 def _digest(token: bytes) -> bytes:
     """Of one length, whatever the token's: `compare_digest` shows the length of what it compares."""
     return hashlib.sha256(token).digest()
-
-
-def _split(text: str) -> tuple[str, int | None]:
-    """RFC 9110 §7.2: host without brackets and in lower case, and port; None for a port that is none."""
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if not colon:
-        host, port = text, str(_DEFAULT_PORT)
-    number = int(port) if port.isascii() and port.isdigit() and len(port) <= len("65535") else None
-    return host.removeprefix("[").removesuffix("]").lower(), number
 
 
 def _is_address(host: str) -> bool:

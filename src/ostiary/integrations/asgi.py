@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from ostiary.decision.dialects import bkapi
 from ostiary.decision.facts import Door, RequestFacts
 from ostiary.decision.headers import is_managed
+from ostiary.decision.hosts import parse_host
 from ostiary.integrations.wire import HTTP, WEBSOCKET_DENIAL, send_answer
 from ostiary.judge.paths import is_canonical
 from ostiary.oauth.credentials import CREDENTIALS
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ostiary.judge.judge import Decision, Judge
 
 PRINCIPAL: Final = "ostiary"  # the key in the scope
+_HOST: Final = b"host"
 _REFERENCE: Final = b"x-request-id"
 _POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
 _STARTS: Final = frozenset({HTTP + ".start", WEBSOCKET_DENIAL + ".start", "websocket.accept"})
@@ -101,9 +103,11 @@ class Guard:
             raise ValueError("a scope of an unknown type is not let through")
         # Some servers append trailers to the list of the scope: what counts is what is there now.
         headers: Headers = tuple((name.lower(), value) for name, value in scope["headers"])
-        facts = _facts(scope, headers)
+        hosts = [value.decode("latin-1") for name, value in headers if name == _HOST]
+        host = parse_host(hosts[0]) if len(hosts) == 1 else None
+        facts = _facts(scope, headers, ", ".join(hosts) if host is None else str(host))
         send = _with_reference(send, facts.reference)
-        if not _is_plain(scope, headers):
+        if not _is_plain(scope) or (hosts and host is None):
             await self._refuse(self._judge.refuse_target(facts), facts, scope, receive, send)
         elif not self._protect(scope["path"]):
             await self._app(_handed_on(scope, facts.headers, None), receive, send)
@@ -129,17 +133,19 @@ class Guard:
             self._record(decision.record)
 
 
-def _facts(scope: Scope, headers: Headers) -> RequestFacts:
-    """What is judged. Managed headers of the client are gone from it; the reference is ours."""
+def _facts(scope: Scope, headers: Headers, host: str) -> RequestFacts:
+    """What is judged. Managed headers of the client are gone from it; reference and spelling of the host are ours."""
     reference = str(uuid.uuid4())
-    kept = [pair for pair in headers if not is_managed(pair[0])]
+    kept = [
+        (name, host.encode("latin-1") if name == _HOST else value) for name, value in headers if not is_managed(name)
+    ]
     kept.append((_REFERENCE, reference.encode("ascii")))
     client = scope.get("client")
     return RequestFacts(
         door=Door.ASGI,
         reference=reference,
         method=scope.get("method", "GET"),  # RFC 6455 §4.1: a handshake is a GET
-        host=b", ".join(value for name, value in headers if name == b"host").decode("latin-1"),
+        host=host,
         # Some servers keep a fragment, and a token may be in it (RFC 6749 §4.2.2). With a `#` the target is refused.
         path=b"".join((scope.get("raw_path") or b"").partition(b"#")[:2]).decode("latin-1"),
         headers=tuple(kept),
@@ -147,19 +153,14 @@ def _facts(scope: Scope, headers: Headers) -> RequestFacts:
     )
 
 
-def _is_plain(scope: Scope, headers: Headers) -> bool:
-    """Whether the application can read target and host in one way only.
+def _is_plain(scope: Scope) -> bool:
+    """Whether the application can read the path in one way only.
 
     The server must say the path as it was sent, and its decoded form must be that path's: somebody in between who
     rewrote one of them would have us judge another request than the one that is routed.
     """
     raw: bytes | None = scope.get("raw_path")
-    return (
-        raw is not None
-        and is_canonical(raw)
-        and scope["path"] == unquote(raw.decode("ascii"))
-        and sum(1 for name, _ in headers if name == b"host") <= 1
-    )
+    return raw is not None and is_canonical(raw) and scope["path"] == unquote(raw.decode("ascii"))
 
 
 def _handed_on(scope: Scope, headers: Headers, principal: Principal | None) -> Scope:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ostiary.decision.hosts import parse_host
 from ostiary.decision.routes import USUAL_METHODS
 from ostiary.oauth.resource import path_segments
 
@@ -45,7 +46,7 @@ class RouteTable:
         """The route of a request.
 
         Args:
-            host: as sent, port included; compared in lower case and without the port.
+            host: as sent, port included, or "" for none; compared in lower case and without the port.
             path: normalised, without query.
             method: as sent; case-sensitive.
         """
@@ -59,21 +60,17 @@ class RouteTable:
         return next(iter(self._group(host, path)), None)
 
     def _group(self, host: str, path: str) -> list[Route]:
+        """Those of the most specific place; none for a host that cannot be read, to which Envoy answers 400."""
+        asked = parse_host(host)
+        if asked is None and host:
+            return []
         segments = _segments(path)
-        name = bare_host(host)
-        for known in (name, None):
+        for known in (asked.name, None) if asked is not None else (None,):
             for length in range(len(segments), -1, -1):
                 group = self._groups.get((known, segments[:length]))
                 if group is not None:
                     return group
         return []
-
-
-def bare_host(host: str) -> str:
-    """A `Host` without its port, in lower case, without the trailing dot of an absolute name."""
-    name, colon, port = host.rpartition(":")
-    bare = name if colon and port.isdecimal() else host
-    return bare.lower().removesuffix(".")
 
 
 def _segments(path: str) -> tuple[str, ...]:

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 # Above the number from which the gateway matches in another way; the tests of `tests/gateway` stay below it.
 _MORE_ROUTES: Final = 120
+_INNER: Final[dict[str, JsonValue]] = {
+    "match": {"path": "/api", "host": "internal.example.com"},
+    "public_url": "https://internal.example.com",
+    "scopes": ["admin"],
+}
 
 
 def _routes(upstream: str) -> list[JsonValue]:
@@ -37,7 +42,6 @@ def _routes(upstream: str) -> list[JsonValue]:
     def to(name: str, path: str, **settings: JsonValue) -> dict[str, JsonValue]:
         return route(name, path, upstream=upstream, **settings)
 
-    inner: dict[str, JsonValue] = {"path": "/api", "host": "internal.example.com"}
     return [
         to("api", "/api"),
         to("admin", "/api/admin", scopes=["admin"]),
@@ -45,7 +49,7 @@ def _routes(upstream: str) -> list[JsonValue]:
         to("other-authority", "/other-authority", authorization_server="other"),
         to("open", "/open", unsafe_anonymous=True),
         to("written", "/written", match={"path": "/written", "methods": ["POST"]}),
-        to("inner", "/api", match=inner, public_url="https://internal.example.com", scopes=["admin"]),
+        to("inner", "/api", **_INNER),
     ]
 
 
@@ -90,7 +94,11 @@ def guard(gateway: GatewayDoor) -> Iterator[GuardDoor]:
         "version": 1,
         "gateway": {"listen": None, "public_url": PUBLIC_URL},
         "authorization_servers": {"corp": _server(gateway.authorities["corp"].start(), {"env": "GATE_SECRET"})},
-        "routes": [route("api", "/api"), route("admin", "/api/admin", scopes=["admin"])],
+        "routes": [
+            route("api", "/api"),
+            route("admin", "/api/admin", scopes=["admin"]),
+            route("inner", "/api", **_INNER),
+        ],
     }
 
     def make() -> ASGIApp:

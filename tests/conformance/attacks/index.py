@@ -44,6 +44,7 @@ _PATHS: Final = {
     "host case, port, trailing dot": _here(
         "path_confusion",
         "a_host_is_the_same_in_every_spelling",
+        "guard_reads_a_host_as_the_gateway_does_and_hands_on_what_it_read",
         "an_authority_of_http_2_is_read_alike",
         "of_an_absolute_form_the_host_counts_and_not_the_header",
     ),

@@ -8,6 +8,7 @@ The good token opens `/api` and what is below it, but not `/api/admin`, nor `/ot
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -197,10 +198,24 @@ HOSTS: Final[Mapping[bytes, tuple[int, Reason | None]]] = {
 
 @pytest.mark.parametrize("host", HOSTS, ids=repr)
 def test_a_host_is_the_same_in_every_spelling(outcomes: Outcomes, host: bytes) -> None:
-    """gateway.md, Routes: a given host before null; `Host` goes on as sent."""
+    """gateway.md, Routes: a given host before null; `Host` goes on as sent, without the dot of an absolute name."""
     outcome = outcomes["host", host].held()
     assert outcome.verdict == HOSTS[host]
-    assert [request.all("host") for request in outcome.reached] in ([], [[host.decode()]])
+    assert [request.all("host") for request in outcome.reached] in ([], [[_without_dot(host.decode())]])
+
+
+@pytest.mark.parametrize("host", [*HOSTS, b"internal.example.com:", b"internal.example.com..", b"[::1]x"], ids=repr)
+def test_guard_reads_a_host_as_the_gateway_does_and_hands_on_what_it_read(guard: GuardDoor, host: bytes) -> None:
+    """attacks.md, path confusion: an application may route by hosts, by other rules than ours."""
+    before = len(guard.upstream.seen)
+    (reply,) = replies(guard.port, http1("/api", token=GOOD, host=host))
+    assert reply.status == HOSTS.get(host, _MALFORMED)[0]
+    handed = [request.all("host") for request in guard.upstream.seen[before:]]
+    assert handed == ([[_without_dot(host.decode()).lower()]] if reply.status == 200 else [])
+
+
+def _without_dot(host: str) -> str:
+    return re.sub(r"\.(?=:|\Z)", "", host)
 
 
 @pytest.mark.parametrize("host", [host for host in HOSTS if b" " not in host], ids=repr)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ostiary.decision.hosts import HOST_PATTERN
 from ostiary.decision.routes import USUAL_METHODS
 from ostiary.gateway.render.filters import DECISION, GATE, switched_off
 from ostiary.gateway.render.tree import typed
@@ -114,7 +115,7 @@ _GUARDS: Final = (
     _Guard(
         name=GUARD_HOST,
         header=":authority",
-        pattern=r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
+        pattern=HOST_PATTERN,
         wanted=True,
         status=400,
     ),

@@ -125,8 +125,10 @@ _REFERENCE: Final[Tree] = {
     },
 }
 
-# One path: what is matched is judged is sent. Host stays as sent: the options that strip a port or a dot rewrite it.
+# One path, one host: what is matched is judged is sent. But for a dot at its end `Host` stays as it came: an upstream
+# may take `api.example.com.` for another host than the one that was judged.
 _PATH: Final[Tree] = {
+    "strip_trailing_host_dot": True,
     "normalize_path": True,
     "merge_slashes": True,
     "path_with_escaped_slashes_action": "REJECT_REQUEST",

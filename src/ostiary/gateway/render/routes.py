@@ -38,10 +38,10 @@ def route_configuration(generation: int, routes: Iterable[Route]) -> Tree:
         "name": "public",
         # Else a route to a cluster that is not there is accepted and answers 503. In a tree Envoy does not look.
         "validate_clusters": True,
-        # `Host` goes to the upstream as sent; only the domains below are matched without its port.
+        # `Host` goes to the upstream with its port; only the domains below are matched without it.
         "ignore_port_in_host_matching": True,
         "virtual_hosts": [
-            *(_virtual_host(host, [host, host + "."], host, generation, published) for host in hosts),
+            *(_virtual_host(host, [host], host, generation, published) for host in hosts),
             _virtual_host("any", ["*"], None, generation, published),
         ],
     }
