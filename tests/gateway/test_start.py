@@ -44,6 +44,34 @@ async def test_only_the_owner_can_look_into_the_folder_and_its_sockets(tmp_path:
         assert started.gateway.generation == 1
 
 
+@pytest.mark.parametrize("name", ["envoy/my-own-envoy.yaml", "envoy/lds.yaml", "generations/family"])
+async def test_what_is_not_ours_is_never_deleted(tmp_path: Path, name: str) -> None:
+    """Issue, bad input: nothing lost. `data_dir` may be a folder that somebody uses for something else."""
+    made = make(tmp_path, ())
+    theirs = made.plan.data_dir / name
+    theirs.parent.mkdir(parents=True)
+    for folder in (made.plan.data_dir, theirs.parent):
+        folder.chmod(0o700)
+    theirs.write_text("theirs")
+    with pytest.raises(StartFault, match="is not ours: move it"):
+        await made.gateway.__aenter__()
+    assert theirs.read_text() == "theirs"
+
+
+async def test_a_folder_that_others_use_is_not_closed_to_them(tmp_path: Path) -> None:
+    """The same: `data_dir: /tmp` by root would end more than our start."""
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "x").touch()
+    with pytest.raises(StartFault, match="open to others and not empty"):
+        make_private(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    (folder / "x").unlink()
+    make_private(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 async def test_a_second_start_on_the_same_folder_is_refused(tmp_path: Path, upstream: Upstream) -> None:
     """NOTES, start: a second Envoy would take over the first one's admin socket without a word."""
     routes = (route("api", "/api", upstream.port),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -15,19 +16,41 @@ if TYPE_CHECKING:
 
 _PRIVATE_DIRECTORY: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
+_OTHERS: Final = 0o077
+# Rendered files, and copies of the configuration; with what a replacement is called until it is in its place.
+_WRITTEN: Final = re.compile(r"((bootstrap|cds|lds|rds|sds)\.json|[0-9]+\.yaml)(\.(new|old|tmp))?")
 
 
 def make_private(directory: Path) -> None:
-    """Make a directory, and it nobody else's.
+    """Make a directory, and it nobody else's. One that others look into is narrowed only where it is empty.
 
     Raises:
-        StartFault: it cannot be made, or is somebody else's.
+        StartFault: it cannot be made, is somebody else's, or is in use for something else.
     """
     try:
         directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        if directory.stat().st_mode & _OTHERS and any(directory.iterdir()):
+            raise StartFault(
+                f"{directory} is open to others and not empty: choose a `data_dir` of its own, or `chmod 700` this one"
+            )
         directory.chmod(_PRIVATE_DIRECTORY)
     except OSError as error:
         raise StartFault(f"{directory} cannot be used: {error.strerror}") from None
+
+
+def make_anew(directory: Path) -> None:
+    """Make a private directory without what an earlier run wrote there; nothing else is ever deleted.
+
+    Raises:
+        StartFault: see `make_private`; or something lies there that is not ours.
+    """
+    make_private(directory)
+    left = list(directory.iterdir())
+    for path in left:
+        if _WRITTEN.fullmatch(path.name) is None or not path.is_file():
+            raise StartFault(f"{path} is not ours: move it, or choose another `data_dir`")
+    for path in left:
+        path.unlink()
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
@@ -180,8 +179,7 @@ class Gateway:
         self._binary = find_binary(self._plan.binary)
         self._plan = plan = self._living[1] = with_trust(self._plan)
         for folder in (plan.envoy_dir, self._copies):
-            shutil.rmtree(folder, ignore_errors=True)  # what an earlier run left
-            files.make_private(folder)
+            files.make_anew(folder)
         if (errors := await self._validate(1, plan)) is not None:
             raise StartFault(errors)
         check_port(plan.listen)
