@@ -22,7 +22,7 @@ from ostiary.gateway.role import GatewayRole
 from ostiary.judge.loading import LATER_SECTIONS, judge_sections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
     from pathlib import Path
 
     from ostiary.oauth.json import JsonValue
@@ -66,6 +66,7 @@ class Running:
     configuration: Configuration
     port: int
     operator_port: int
+    reload: Callable[[Mapping[str, JsonValue]], object]
 
     def send(self, method: str, target: str, headers: tuple[tuple[str, bytes], ...] = (), body: bytes = b"") -> Reply:
         """One request on a connection of its own; the target as it is given."""
@@ -99,29 +100,39 @@ def request(
 
 @contextmanager
 def running(folder: Path, members: Mapping[str, JsonValue]) -> Iterator[Running]:
-    """Start a gateway from a file with these members; ports and the operator's section are filled in."""
+    """Start a gateway from a file with these members, which `reload` takes too; ports and the operator are filled in."""
     port, operator_port = free_ports()
-    gateway = members["gateway"]
-    assert isinstance(gateway, dict)
     (folder / "operator.token").write_text(OPERATOR_TOKEN, encoding="ascii")
-    whole: dict[str, JsonValue] = {
-        "decision_log": {"sample_allows": 1.0},
-        **members,
-        "data_dir": "var",
-        "gateway": {**gateway, "listen": f"127.0.0.1:{port}"},
-        "operator": {"listen": f"127.0.0.1:{operator_port}", "token": {"file": "operator.token"}},
-    }
     (folder / "gate.secret").write_text(GATE.secret, encoding="ascii")
-    data = json.dumps(whole).encode()
-    path = folder / "ostiary.yaml"
-    path.write_bytes(data)
-    configuration = load_bytes(data, judge_sections({}), {}, origin=path, later=LATER_SECTIONS)
+
+    def written(members: Mapping[str, JsonValue]) -> tuple[Configuration, bytes]:
+        gateway = members["gateway"]
+        assert isinstance(gateway, dict)
+        whole: dict[str, JsonValue] = {
+            "decision_log": {"sample_allows": 1.0},
+            **members,
+            "data_dir": "var",
+            "gateway": {**gateway, "listen": f"127.0.0.1:{port}"},
+            "operator": {"listen": f"127.0.0.1:{operator_port}", "token": {"file": "operator.token"}},
+        }
+        data = json.dumps(whole).encode()
+        path = folder / "ostiary.yaml"
+        path.write_bytes(data)
+        return load_bytes(data, judge_sections({}), {}, origin=path, later=LATER_SECTIONS), data
+
+    configuration, data = written(members)
     role = GatewayRole(configuration, data=data, third_party={}, worker_command=_WORKER)
     thread = _Thread(role)
     thread.start()
     try:
         thread.wait_ready()
-        yield Running(role=role, configuration=configuration, port=port, operator_port=operator_port)
+        yield Running(
+            role=role,
+            configuration=configuration,
+            port=port,
+            operator_port=operator_port,
+            reload=lambda members: thread.run_in_loop(role.reload(*written(members), {})),
+        )
     finally:
         thread.stop()
 
@@ -158,6 +169,9 @@ class _Thread(threading.Thread):
         assert self._ready.wait(_START_SECONDS), "the gateway did not start in time"
         if self._failure is not None:
             raise self._failure
+
+    def run_in_loop(self, doing: Coroutine[None, None, object]) -> object:
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(_START_SECONDS)
 
     def stop(self) -> None:
         if self.is_alive():

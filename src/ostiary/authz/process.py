@@ -152,6 +152,7 @@ class _Binding:
             self._cache.resize(configuration.require(TOKEN_CACHE).max_bytes)
         settings = configuration.require(DECISION_LOG)
         if settings != self._log_settings and self._sink is not None:
+            sink.take_over(self._sink)
             Thread(target=self._sink.close, args=(_LAST_RECORDS_SECONDS,), daemon=True).start()
             self._log_settings, self._sink = settings, sink
 

@@ -100,6 +100,10 @@ class RecordSink:
         if record is not None:
             self._keep(record, is_allow=True, logs=False)
 
+    def take_over(self, older: RecordSink) -> None:
+        """Recall what `older` has sampled away as well. From the thread of `send`, before it is closed."""
+        self._sampled_away = older._sampled_away
+
     def _keep(self, record: DecisionRecord, *, is_allow: bool, logs: bool) -> None:
         with self._lock:
             is_full = len(self._refused) + len(self._allowed) >= self._capacity
