@@ -5,159 +5,20 @@ What the two agree on here was agreed on by neither: tokens, introspection, revo
 
 from __future__ import annotations
 
-import json
-import select
-import shutil
-import subprocess
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx2
 import pytest
+from tests.counterparts.judging import judged, reason_of
+from tests.counterparts.oidc_provider import API, judging
 
-from ostiary.config import load_bytes
-from ostiary.decision.facts import Door, RequestFacts
 from ostiary.decision.reasons import Reason
 from ostiary.decision.verdict import Allow
-from ostiary.judge.loading import judge_sections, load_judge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from tests.counterparts.oidc_provider import Provider
 
-    from ostiary.judge.judge import Decision, Judge
-
-HERE: Final = Path(__file__).parent
-REFERENCE: Final = "6f1b3c1e-6b0f-4a45-9a35-1f4a1d9c2e11"
-API: Final = "gateway:my-gateway/api:my-api"
 RESOURCE: Final = "https://bkapi.example.com/billing"
-
-# Form-encoding (RFC 6749 §2.3.1) changes nearly all of it; RFC 6749 appendix A allows visible ASCII and the space.
-AWKWARD: Final = "%:+ &=/?#%41"
-READER: Final = {"client_id": "reader", "client_secret": "reader " + AWKWARD, "scope": "files.read"}
-GATE: Final = {"client_id": "gate " + AWKWARD, "client_secret": "sesame " + AWKWARD}
-
-CONFIGURATION: Final = """
-version: 1
-gateway: {listen: null, public_url: https://bkapi.example.com}
-authorization_servers: {corp: %(server)s}
-routes:
-  - name: billing
-    gateway: my-gateway
-    resource: my-api
-    match: {path: /billing}
-    authorization_server: corp
-    auth: {user_required: false}
-    resource_audience: true
-  - name: personal
-    gateway: my-gateway
-    resource: my-api
-    match: {path: /personal}
-    authorization_server: corp
-    scopes: [files.read, files.delete]
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """The running server, and what a person got from it."""
-
-    issuer: str
-    user_token: str
-    refresh_token: str
-
-    def mint(self, *, resource: str = API) -> str:
-        """A new opaque token of client credentials, for one resource indicator (RFC 8707 §2)."""
-        form = {"grant_type": "client_credentials", "scope": "files.read", "resource": resource}
-        answer = self._post("/token", form | _credentials(READER))
-        token = answer.json()["access_token"]
-        assert isinstance(token, str)
-        return token
-
-    def revoke(self, token: str) -> None:
-        """RFC 7009."""
-        self._post("/token/revocation", {"token": token} | _credentials(READER))
-
-    def _post(self, path: str, form: dict[str, str]) -> httpx2.Response:
-        with httpx2.Client(base_url=self.issuer, trust_env=False, timeout=10) as client:
-            return client.post(path, data=form).raise_for_status()
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    """`oidc-provider` in a Node process; it ends with its standard input."""
-    # Another language's server is not among what this project needs; .ci/run has it, so there nothing is skipped.
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no Node on this machine")
-    if not (HERE / "node_modules" / "oidc-provider").is_dir():
-        pytest.skip("oidc-provider is not installed: `npm ci` in tests/counterparts")
-    process = subprocess.Popen(  # noqa: S603 - our own script
-        [node, "--no-warnings", "provider.mjs"],
-        cwd=HERE,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(json.dumps([READER, GATE]) + "\n")
-        process.stdin.flush()
-        readable, _, _ = select.select([process.stdout], [], [], 30)
-        line = process.stdout.readline() if readable else ""
-        assert line, "oidc-provider did not start; `node provider.mjs` in tests/counterparts shows why"
-        yield Provider(**json.loads(line))
-    finally:
-        process.stdin.close()
-        try:
-            process.wait(10)
-        finally:
-            process.kill()
-            process.stdout.close()
-
-
-@asynccontextmanager
-async def judging(provider: Provider, **server: object) -> AsyncIterator[Judge]:
-    """A judge of its own, with an empty cache; `server` replaces keys of the authorization server."""
-    settings: dict[str, object] = {
-        "kind": "rfc7662",
-        "issuer": provider.issuer,
-        "client_id": GATE["client_id"],
-        "client_secret": {"env": "SECRET"},
-        **server,
-    }
-    written = (CONFIGURATION % {"server": json.dumps(settings)}).encode()
-    environ = {"SECRET": GATE["client_secret"], "WRONG": "not " + GATE["client_secret"]}
-    configuration = load_bytes(written, judge_sections({}), environ, origin=HERE / "ostiary.yaml")
-    judge = load_judge(configuration, third_party={})
-    try:
-        yield judge
-    finally:
-        await judge.aclose()
-
-
-async def judged(judge: Judge, token: str, path: str = "/billing") -> Decision:
-    """What comes of one request with this token."""
-    facts = RequestFacts(
-        door=Door.CLI,
-        reference=REFERENCE,
-        method="GET",
-        host="bkapi.example.com",
-        path=path,
-        headers=((b"authorization", b"Bearer " + token.encode("ascii")),),
-    )
-    return await judge.decide(facts)
-
-
-def reason_of(decision: Decision) -> Reason | None:
-    return None if decision.refusal is None else decision.refusal.reason
-
-
-def _credentials(client: dict[str, str]) -> dict[str, str]:
-    return {name: client[name] for name in ("client_id", "client_secret")}
 
 
 @pytest.mark.anyio

@@ -313,6 +313,9 @@ def test_an_audience_is_kept_in_its_order(value: JsonValue, audience: tuple[str,
         ({"bk_app_code": "alice"}, EXPECTED, "reader", "alice"),
         ({"email": "alice@example.com"}, Expected(issuer=ISSUER, username=("email",)), "reader", "alice@example.com"),
         ({}, Expected(issuer=ISSUER, username=("email",)), "reader", None),
+        ({"sub": "reader", "email": "alice@example.com"}, Expected(issuer=ISSUER, username=("email",)), "reader", None),
+        ({"sub": "app", "bk_app_code": "app", "bk_username": "bob"}, BKAUTH, "app", None),
+        ({"sub": None, "client_id": None, "bk_username": "bob"}, BKAUTH, None, "bob"),
     ],
 )
 @pytest.mark.requirement("FR-010")
@@ -340,7 +343,8 @@ def test_no_answer_makes_the_reader_fail_and_a_grant_is_typed(members: dict[str,
         assert read.issuer == ISSUER
         assert read.expires_at is not None
         assert math.isfinite(read.expires_at)
-        assert read.username is None or read.username not in {read.client_id, read.app_code}
+        machine = {read.client_id, read.app_code} - {None}
+        assert read.username is None or not machine & {read.subject, read.username}
         assert all(isinstance(entry, str) for entry in read.audience or ())
 
 

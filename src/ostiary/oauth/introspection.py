@@ -63,7 +63,7 @@ class Grant:
         subject: `sub`, None for a token without a resource owner.
         app_code: BlueKing's name of the client, by the authority's table of claims.
         username: BlueKing's name of the subject; None for a machine, which names itself (RFC 9068 §2.2: `sub` equals
-            `client_id`), by either name that it has.
+            `client_id`), by either name that it has, whoever else another claim names.
         audience: entries in their order; None where `aud` is absent or null.
         expires_at, not_before: seconds since the epoch.
         claims: names of the answer's members, sorted, the first 100; never a value.
@@ -180,12 +180,13 @@ def read_claims(answer: Mapping[str, JsonValue], expected: Expected) -> Grant | 
     subject = _text(answer, ("sub",))
     app_code = _text(answer, expected.app_code)
     username = _text(answer, expected.username)
+    machine = {client_id, app_code} - {None}
     return Grant(
         issuer=expected.issuer,
         client_id=client_id,
         subject=subject,
         app_code=app_code,
-        username=None if username in {client_id, app_code} else username,
+        username=None if machine & {subject, username} else username,
         scopes=parse_scope(_text(answer, ("scope",)) or "") or (),
         audience=_audience(answer.get("aud")),
         expires_at=_seconds(answer.get("exp")),
