@@ -153,5 +153,8 @@ def test_decide_reads_headers_from_a_file(file: Path, tmp_path: Path, capsys: py
     headers.write_text("X-Bkapi-Authorization: {}\n", encoding="ascii")
     assert run(["decide", "-c", str(file), "--path", "/billing", "--header", f"@{headers}"], ENVIRON) == 1
     assert "legacy-not-accepted" in capsys.readouterr().out
+    headers.write_bytes(b"Authorization: Bearer a\x85\xff\n")  # a line's end to some, and no UTF-8
+    assert run(["decide", "-c", str(file), "--path", "/billing", "--header", f"@{headers}"], ENVIRON) == 1
+    assert "token-format" in capsys.readouterr().out
     assert run(["decide", "-c", str(file), "--path", "/billing", "--header", "nonsense"], ENVIRON) == 2
     assert "hint:" in capsys.readouterr().err

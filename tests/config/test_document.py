@@ -261,6 +261,12 @@ def test_a_file_that_is_too_deep_is_not_read(opening: str) -> None:
     assert "nested more than" in alone(nested.replace("a: ", "a: [") + "]")
 
 
+@pytest.mark.parametrize("text", ["a: &", "a: *", "a: !<"])
+def test_the_end_of_the_file_is_called_so(text: str) -> None:
+    """Ours: the scanner's own character for it is in no file."""
+    assert "found the end of the file" in alone(text)
+
+
 def test_a_syntax_error_does_not_repeat_a_tag() -> None:
     """Ours: what looks like a tag may be a secret."""
     assert "hunter2" not in alone("a: !hunter2!x 1\n")

@@ -100,7 +100,7 @@ def request(
 
 @contextmanager
 def running(folder: Path, members: Mapping[str, JsonValue]) -> Iterator[Running]:
-    """Start a gateway from a file with these members, which `reload` takes too; ports and the operator are filled in."""
+    """Start a gateway from a file with these members, as `reload` takes them; ports and operator are filled in."""
     port, operator_port = free_ports()
     (folder / "operator.token").write_text(OPERATOR_TOKEN, encoding="ascii")
     (folder / "gate.secret").write_text(GATE.secret, encoding="ascii")

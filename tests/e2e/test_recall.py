@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def test_an_allow_that_envoy_could_not_keep_is_explained_with_its_steps(
     tmp_path: Path, authority: DevelopmentServer
 ) -> None:
-    """operator.md: where the judge had allowed, the two become one record, steps kept. A reload changes nothing of it."""
+    """operator.md: where the judge had allowed, the two become one record, steps kept; by a reload, too."""
     token = authority.mint(client_id="reader", audience=("gateway:my-gateway/api:my-api",))
     headers = (("Authorization", b"Bearer " + token.encode()),)
     with socket.socket() as nobody, socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as threads:

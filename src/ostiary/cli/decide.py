@@ -140,7 +140,7 @@ def _lines(context: typer.Context, option: str) -> list[str]:
     if not option.startswith("@"):
         return [option]
     try:
-        text = sys.stdin.read() if option == "@-" else Path(option[1:]).read_text(encoding="latin-1")
+        data = sys.stdin.buffer.read() if option == "@-" else Path(option[1:]).read_bytes()
     except OSError as error:
         refuse(context, f"{option[1:]} cannot be read: {(error.strerror or 'nobody says why').lower()}")
-    return [line for line in text.splitlines() if line.strip()]
+    return [line.decode("latin-1") for line in data.splitlines() if line.strip()]

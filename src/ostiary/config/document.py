@@ -283,7 +283,8 @@ class _Reader:
 
 def _syntax(error: MarkedYAMLError) -> str:
     # The scanner quotes single characters and the names of its tokens, but a tag's handle in full.
-    problem = error.problem or "it cannot be read"
+    # Behind the last character it finds one of its own.
+    problem = (error.problem or "it cannot be read").replace(r"'\x00'", "the end of the file")
     told = "there is a tag, which is not allowed" if "tag handle" in problem else problem
     return f"{told}, {error.context}" if error.context else told
 
