@@ -157,7 +157,7 @@ async def test_an_answer_shows_nothing_of_what_stands_behind(edge: Running) -> N
 
 @given(st.lists(PIECES, min_size=2, max_size=9).map("".join))
 def test_envoys_expressions_remove_what_the_table_of_headers_calls_managed(name: str) -> None:
-    """ours: one table, in pieces small enough for RE2."""
+    """ours: one table."""
     assert _removed(name, FORWARDED) == is_managed(name.encode())
     assert _removed(name, FORWARDED_BUT_FOR) == (is_managed(name.encode()) and name != "x-forwarded-for")
 

@@ -14,7 +14,8 @@ from tests.gateway.doubles import free_port, route, running
 from tests.waiting import until
 
 from ostiary.gateway import NotReloaded, Reloaded, discovery
-from ostiary.gateway.admin import RDS_REFUSED, RDS_VERSION, Admin
+from ostiary.gateway.admin import Admin
+from ostiary.gateway.counted import RDS_REFUSED, RDS_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -61,7 +61,7 @@ def test_the_order_of_the_file_means_nothing() -> None:
     assert render.cds(1, routes) == render.cds(1, routes[::-1])
     judged = [name for name in names(hosts(*routes)["h.example"]) if name.startswith("1:")]
     assert judged == ["1:d", "1:root", "1:c", "1:a", "1:b", "1:a:other-methods"]
-    assert hosts(*routes)["h.example"]["domains"] == ["h.example", "h.example."]
+    assert hosts(*routes)["h.example"]["domains"] == ["h.example"]
 
 
 def test_a_group_that_has_every_method_needs_no_last_word() -> None:

@@ -17,7 +17,8 @@ from tests.gateway.doubles import route, running
 from tests.waiting import until
 
 from ostiary.gateway import Certificate, NotReloaded, Plan, Reloaded, StartFault
-from ostiary.gateway.admin import CERTIFICATES_REFUSED, Admin
+from ostiary.gateway.admin import Admin
+from ostiary.gateway.counted import CERTIFICATES_REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

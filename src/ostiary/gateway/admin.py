@@ -14,15 +14,6 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = 1.0
 
-RDS_VERSION: Final = "http.public.rds.public.version_text"
-RDS_REFUSED: Final = ("http.public.rds.public.update_rejected", "http.public.rds.public.update_failure")
-CDS_VERSION: Final = "cluster_manager.cds.version_text"
-ACTIVE_REQUESTS: Final = "http.public.downstream_rq_active"
-CERTIFICATES_REFUSED: Final = "sds.public.key_rotation_failed"
-# All that Envoy counts. With thousands of routes it would go through hundreds of thousands at each question, and while
-# it does, it neither answers others nor takes a file.
-COUNTED: Final = (RDS_VERSION, *RDS_REFUSED, CDS_VERSION, ACTIVE_REQUESTS, CERTIFICATES_REFUSED)
-
 
 class Admin:
     """Questions to a running Envoy; each is bounded by a second. An Envoy that is away is no error but an answer."""

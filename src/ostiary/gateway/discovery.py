@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ostiary.gateway import files, render
-from ostiary.gateway.admin import CDS_VERSION, RDS_REFUSED, RDS_VERSION
+from ostiary.gateway.counted import CDS_VERSION, RDS_REFUSED, RDS_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

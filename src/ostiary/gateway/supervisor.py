@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from ostiary.gateway import discovery, files, render
-from ostiary.gateway.admin import ACTIVE_REQUESTS, RDS_VERSION, Admin
+from ostiary.gateway.admin import Admin
 from ostiary.gateway.children import Backoff
+from ostiary.gateway.counted import ACTIVE_REQUESTS, RDS_VERSION
 from ostiary.gateway.envoy import Envoy, check_port, find_binary, validate
 from ostiary.gateway.faults import Log, StartFault
 from ostiary.gateway.plan import restart_needed, with_trust

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ostiary.gateway.admin import COUNTED
+from ostiary.gateway.counted import COUNTED
 from ostiary.gateway.render.clusters import decision_cluster, metadata_cluster
 from ostiary.gateway.render.tree import typed
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _OWNER_ONLY: Final = 0o600
 _MAX_CONNECTIONS: Final = 10_000
 _MAX_HEAP_BYTES: Final = 1 << 30
+# 100 unless told: a bound on what strangers configure, and ours are our own.
+_MAX_PROGRAM_SIZE: Final = 1_000
 
 
 def frame(plan: Plan) -> dict[str, Node]:
@@ -36,7 +38,9 @@ def frame(plan: Plan) -> dict[str, Node]:
         },
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"exact": name} for name in COUNTED]}}},
         # No admin layer: nobody changes a switch at run time.
-        "layered_runtime": {"layers": [{"name": "static", "static_layer": {}}]},
+        "layered_runtime": {
+            "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": _MAX_PROGRAM_SIZE}}]
+        },
         "overload_manager": _OVERLOAD,
     }
 

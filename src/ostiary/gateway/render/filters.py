@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ostiary.gateway.render.headers import REFERENCE_STATE, edge, strip, strip_one
+from ostiary.gateway.render.headers import REFERENCE_STATE, edge, strip
 from ostiary.gateway.render.tree import duration, typed
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ CORS: Final = "ostiary.cors"
 DECISION: Final = "ostiary.decision"
 GATE: Final = "ostiary.gate"
 STRIP: Final = "ostiary.strip"
-STRIP_LEGACY: Final = "ostiary.strip_legacy"
-STRIP_TOKEN: Final = "ostiary.strip_token"  # noqa: S105 - a filter's name
+STRIP_BUT_TOKEN: Final = "ostiary.strip_but_token"  # noqa: S105 - a filter's name
 ROUTER: Final = "envoy.filters.http.router"
 
 _BODY_LIMIT_KIND: Final = "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit"
@@ -53,15 +52,13 @@ def http_filters(plan: Plan, body_limits: Iterable[int]) -> list[Tree]:
         # Behind it: strangers get 401, not 413.
         *limits.items(),
         (GATE, _gate()),
-        (STRIP, strip(plan.scheme)),
-        # Apart, for routes that keep credentials.
-        (STRIP_LEGACY, strip_one("x-bkapi-authorization")),
-        (STRIP_TOKEN, strip_one("authorization")),
+        (STRIP, strip(plan.scheme, ("x-bkapi-authorization", "authorization"))),
+        (STRIP_BUT_TOKEN, strip(plan.scheme, ("x-bkapi-authorization",))),
         (ROUTER, typed("envoy.extensions.filters.http.router.v3.Router", suppress_envoy_headers=True)),
     )
+    off = {STRIP_BUT_TOKEN, *limits}  # until a route switches them on
     return [
-        {"name": name, "typed_config": config, **({"disabled": True} if name in limits else {})}
-        for name, config in chain
+        {"name": name, "typed_config": config, **({"disabled": True} if name in off else {})} for name, config in chain
     ]
 
 

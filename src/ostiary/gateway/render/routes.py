@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ostiary.decision.routes import USUAL_METHODS
 from ostiary.gateway.render.clusters import upstream_name
 from ostiary.gateway.render.cors import cors_answers, cors_policy
-from ostiary.gateway.render.filters import STRIP_TOKEN, body_limit, switched_off, switched_on
+from ostiary.gateway.render.filters import STRIP, STRIP_BUT_TOKEN, body_limit, switched_off, switched_on
 from ostiary.gateway.render.finding import ANSWERED_HERE, answered, header_match, routes_of
 from ostiary.gateway.render.tree import duration
 from ostiary.judge.generations import route_key
@@ -151,7 +151,7 @@ def _switches(route: Route, edge: Edge, policy: Mapping[str, Tree]) -> dict[str,
     if route.unsafe_anonymous:
         filters |= ANSWERED_HERE
     if edge.unsafe_forward_token:
-        filters[STRIP_TOKEN] = switched_off(STRIP_TOKEN)
+        filters |= {STRIP: switched_off(STRIP), STRIP_BUT_TOKEN: switched_on()}
     if edge.body_bytes is not None:
         filters[body_limit(edge.body_bytes)] = switched_on()
     return {"typed_per_filter_config": filters} if filters else {}
