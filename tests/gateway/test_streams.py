@@ -87,6 +87,14 @@ async def test_a_handshake_that_is_refused_is_an_answer_and_the_upstream_never_h
     assert streams.sockets.head == b""
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS"])
+async def test_a_handshake_is_a_get(streams: Streams, method: str) -> None:
+    """RFC 6455 §4.1, RFC 8441 §4: to an upstream of HTTP/2 each would be the same CONNECT, whatever was judged."""
+    streams.sockets.head = b""
+    answer = await streams.edge.ask("/sockets", method=method, headers=HANDSHAKE)
+    assert (answer.status, answer.one("x-bkapi-error-code"), streams.sockets.head) == (400, "1640001", b"")
+
+
 async def test_each_event_arrives_before_the_next_is_sent(streams: Streams) -> None:
     """HTML, server-sent events: nothing waits for a buffer to fill; who leaves is missed upstream."""
     reader, writer = await asyncio.open_connection("127.0.0.1", streams.edge.port)

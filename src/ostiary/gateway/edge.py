@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Final
 
 from ostiary.decision.reasons import Reason
-from ostiary.gateway.render.finding import GUARD_DOTS, GUARD_FORWARDED, GUARD_HOST, GUARD_PATH
+from ostiary.gateway.render.finding import GUARD_DOTS, GUARD_FORWARDED, GUARD_HOST, GUARD_PATH, GUARD_UPGRADE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,7 @@ _ROWS: Final = (
     _Row(Reason.EDGE_PATH, route=GUARD_PATH),
     _Row(Reason.EDGE_PATH, route=GUARD_DOTS),
     _Row(Reason.EDGE_MALFORMED, route=GUARD_HOST),
+    _Row(Reason.EDGE_MALFORMED, route=GUARD_UPGRADE),
     _Row(Reason.EDGE_MALFORMED, route=GUARD_FORWARDED),
     _Row(Reason.EDGE_HEADERS, status=431),
     _Row(Reason.EDGE_BODY_TOO_LARGE, status=413),

@@ -55,7 +55,10 @@ _PATHS: Final = {
     ),
     "the number of routes": _here("path_confusion", "how_many_routes_there_are_changes_no_decision"),
     "methods": _here(
-        "path_confusion", "another_method_opens_nothing", "a_path_of_another_method_is_not_a_broader_route_s"
+        "path_confusion",
+        "another_method_opens_nothing",
+        "a_handshake_of_another_method_opens_nothing",
+        "a_path_of_another_method_is_not_a_broader_route_s",
     ),
     "the parser of paths": _in(
         "judge/test_paths",

@@ -247,6 +247,13 @@ def test_another_method_opens_nothing(gateway: GatewayDoor, method: bytes) -> No
     assert outcome.reply.status in {400, 404}
 
 
+def test_a_handshake_of_another_method_opens_nothing(gateway: GatewayDoor) -> None:
+    """RFC 6455 §4.1; to an upstream of HTTP/2 it would be the CONNECT of one that was judged (RFC 8441 §4)."""
+    handshake = http1("/api", b"Upgrade: WebSocket", b"X-Connection: x", token=GOOD, method=b"POST")
+    outcome = attack(gateway, handshake.replace(b"X-Connection: x", b"Connection: upgrade"))
+    assert (outcome.verdict, outcome.reached) == (_MALFORMED, [])
+
+
 def test_a_path_of_another_method_is_not_a_broader_route_s(gateway: GatewayDoor) -> None:
     """gateway.md, Routes: 404."""
     assert attack(gateway, http1("/written", token=GOOD)).verdict == _NOWHERE

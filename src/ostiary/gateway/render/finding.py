@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 GUARD_HOST: Final = "guard.host"
 GUARD_PATH: Final = "guard.path"
 GUARD_DOTS: Final = "guard.dots"
+GUARD_UPGRADE: Final = "guard.upgrade"
 GUARD_FORWARDED: Final = "guard.forwarded"
 _MANY: Final = 100  # fewer paths are tried one by one, and nobody notices
 
@@ -89,19 +90,16 @@ def _header_input(name: str) -> Tree:
     return {"name": name, "typed_config": typed("envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=name)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Guard:
-    """What no route gets: a header that matches, or where that is `wanted`, one that does not."""
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A header that matches, or where that is `wanted`, one that does not."""
 
-    name: str
     header: str
     pattern: str
-    status: int
     wanted: bool = False
 
-    def route(self) -> Tree:
-        matcher = header_match(self.header, {"safe_regex": {"regex": self.pattern}}, invert=self.wanted)
-        return answered(self.name, {"prefix": "/", "headers": [matcher]}, self.status)
+    def matcher(self) -> Tree:
+        return header_match(self.header, {"safe_regex": {"regex": self.pattern}}, invert=self.wanted)
 
     def predicate(self) -> Tree:
         pattern: Tree = {"safe_regex": {"google_re2": {}, "regex": self.pattern}}
@@ -109,28 +107,34 @@ class _Guard:
         return {"not_matcher": matches} if self.wanted else matches
 
 
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """What no route gets: a request of which all `tests` are true."""
+
+    name: str
+    status: int
+    tests: tuple[_Test, ...]
+
+    def route(self) -> Tree:
+        return answered(self.name, {"prefix": "/", "headers": [test.matcher() for test in self.tests]}, self.status)
+
+    def predicate(self) -> Tree:
+        predicates = [test.predicate() for test in self.tests]
+        return {"and_matcher": {"predicate": predicates}} if len(predicates) > 1 else predicates[0]
+
+
 _GUARDS: Final = (
     # CONNECT, TRACE, and whatever HTTP/2 lets through.
-    _Guard(name="guard.method", header=":method", pattern="|".join(USUAL_METHODS), wanted=True, status=404),
-    _Guard(
-        name=GUARD_HOST,
-        header=":authority",
-        pattern=HOST_PATTERN,
-        wanted=True,
-        status=400,
-    ),
+    _Guard("guard.method", 404, (_Test(":method", "|".join(USUAL_METHODS), wanted=True),)),
+    _Guard(GUARD_HOST, 400, (_Test(":authority", HOST_PATTERN, wanted=True),)),
     # A "%" that is no escape: normalisation lets it through. A byte that is no visible ASCII: HTTP/2 lets it through.
-    _Guard(
-        name=GUARD_PATH,
-        header=":path",
-        pattern=r"([!-$&->@-~]|%[0-9A-Fa-f]{2})*(\?[!-~]*)?",
-        wanted=True,
-        status=400,
-    ),
+    _Guard(GUARD_PATH, 400, (_Test(":path", r"([!-$&->@-~]|%[0-9A-Fa-f]{2})*(\?[!-~]*)?", wanted=True),)),
     # `/a/%2e%2e;/b` is `/a/..;/b` when it has been normalised, and `/b` to a servlet container behind us.
-    _Guard(name=GUARD_DOTS, header=":path", pattern=r"[^?]*/\.\.?;.*", status=400),
+    _Guard(GUARD_DOTS, 400, (_Test(":path", r"[^?]*/\.\.?;.*"),)),
+    # RFC 6455 §4.1: a handshake is a GET. To an upstream of HTTP/2 each is the same CONNECT, whatever was judged.
+    _Guard(GUARD_UPGRADE, 400, (_Test("upgrade", "(?i)websocket"), _Test(":method", "GET", wanted=True))),
     # Over 20 entries Envoy reads none, and takes the proxy for the client. Without trusted proxies it is gone by now.
-    _Guard(name=GUARD_FORWARDED, header="x-forwarded-for", pattern=r"(?:.*,){20}.*", status=400),
+    _Guard(GUARD_FORWARDED, 400, (_Test("x-forwarded-for", r"(?:.*,){20}.*"),)),
 )
 
 # Before every route, in every virtual host: `Host: api.example.com:abc` matches the domain `api.example.com`.
