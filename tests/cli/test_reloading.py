@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -256,6 +258,46 @@ def test_a_signal_ends_a_reload_that_waits_for_a_worker(tmp_path: Path) -> None:
             os.kill(worker, signal.SIGKILL)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process does with a signal")
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.0])
+def test_a_signal_while_it_starts_is_as_good_as_later(tmp_path: Path, seconds: float) -> None:
+    """operate.md: SIGHUP reloads, SIGTERM ends with 0, always; a service manager may be quick."""
+    served = Served(tmp_path)
+    served.process = start(served.file, ENVIRON)
+    _wait(lambda: _is_patient(served.process.pid))
+    time.sleep(seconds)
+    served.process.send_signal(signal.SIGHUP)
+    wait_serving(served.process)
+    served.end()
+    assert served.process.returncode == 0
+    ended = start(served.file, ENVIRON)
+    _wait(lambda: _is_patient(ended.pid))
+    time.sleep(seconds)
+    ended.terminate()
+    ended.communicate(timeout=20)
+    assert ended.returncode == 0
+    assert not list((tmp_path / "var").glob("*.sock"))
+
+
+def _is_patient(pid: int) -> bool:
+    """Whether SIGHUP no longer has its default: Python itself is up."""
+    masks = re.findall(r"^Sig(?:Ign|Cgt):\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return any(int(mask, 16) & 1 << signal.SIGHUP - 1 for mask in masks)
+
+
+def test_a_service_manager_hears_when_it_serves(tmp_path: Path) -> None:
+    """sd_notify(3): `Type=notify` of the unit."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "n.sock"))
+        manager.settimeout(30)
+        served = Served(tmp_path)
+        served.process = start(served.file, ENVIRON | {"NOTIFY_SOCKET": str(tmp_path / "n.sock")})
+        assert manager.recv(100) == b"READY=1"
+        assert served.status() == 401
+        wait_serving(served.process)
+        served.end()
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("gateway.lock", None), ("validate.json.tmp", None), ("subject.key", b"short"), ("envoy", b"a file")],
@@ -264,7 +306,7 @@ def test_what_stands_in_the_way_of_a_start_is_said_in_a_sentence(
     tmp_path: Path, name: str, content: bytes | None
 ) -> None:
     """Ours: somebody else's files in `data_dir`; no traceback, exit 2."""
-    (tmp_path / "var").mkdir()
+    (tmp_path / "var").mkdir(mode=0o700)
     path = tmp_path / "var" / name
     if content is None:
         path.mkdir()

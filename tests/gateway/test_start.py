@@ -16,7 +16,7 @@ from tests.gateway.doubles import SECONDS, WORKER, free_port, make, route, runni
 from ostiary.gateway import EdgeLine, Gateway, Plan, StartFault, discovery
 from ostiary.gateway.admin import Admin
 from ostiary.gateway.envoy import Envoy, find_binary
-from ostiary.gateway.files import held, make_private
+from ostiary.gateway.files import claim, held, make_private
 
 if TYPE_CHECKING:
     from tests.gateway.doubles import Upstream
@@ -44,31 +44,30 @@ async def test_only_the_owner_can_look_into_the_folder_and_its_sockets(tmp_path:
         assert started.gateway.generation == 1
 
 
-@pytest.mark.parametrize("name", ["envoy/my-own-envoy.yaml", "envoy/lds.yaml", "generations/family"])
-async def test_what_is_not_ours_is_never_deleted(tmp_path: Path, name: str) -> None:
+async def test_what_is_not_ours_is_never_deleted(tmp_path: Path, upstream: Upstream) -> None:
     """Issue, bad input: nothing lost. `data_dir` may be a folder that somebody uses for something else."""
-    made = make(tmp_path, ())
-    theirs = made.plan.data_dir / name
-    theirs.parent.mkdir(parents=True)
-    for folder in (made.plan.data_dir, theirs.parent):
-        folder.chmod(0o700)
-    theirs.write_text("theirs")
-    with pytest.raises(StartFault, match="is not ours: move it"):
-        await made.gateway.__aenter__()
-    assert theirs.read_text() == "theirs"
+    made = make(tmp_path, (route("api", "/api", upstream.port),))
+    theirs = [made.plan.data_dir / name for name in ("envoy/my-own-envoy.yaml", "generations/family", "envoy/.nfs01")]
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("theirs")
+    made.plan.data_dir.chmod(0o700)
+    async with made.gateway:
+        pass
+    assert [path.read_text() for path in theirs] == ["theirs"] * 3
 
 
-async def test_a_folder_that_others_use_is_not_closed_to_them(tmp_path: Path) -> None:
-    """The same: `data_dir: /tmp` by root would end more than our start."""
+def test_a_folder_that_others_use_is_not_closed_to_them(tmp_path: Path) -> None:
+    """The same: `data_dir: /tmp` by root would end more than our start. What a volume's owner widened is ours still."""
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o755)
     (folder / "x").touch()
     with pytest.raises(StartFault, match="open to others and not empty"):
-        make_private(folder)
+        claim(folder, "marker")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
-    (folder / "x").unlink()
-    make_private(folder)
+    (folder / "marker").touch()
+    claim(folder, "marker")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from ostiary.gateway.faults import StartFault
@@ -21,18 +21,28 @@ _OTHERS: Final = 0o077
 _WRITTEN: Final = re.compile(r"((bootstrap|cds|lds|rds|sds)\.json|[0-9]+\.yaml)(\.(new|old|tmp))?")
 
 
-def make_private(directory: Path) -> None:
-    """Make a directory, and it nobody else's. One that others look into is narrowed only where it is empty.
+def claim(directory: Path, marker: str) -> None:
+    """Make a private directory for good, or find the one that was made: `marker` lies in it.
 
     Raises:
-        StartFault: it cannot be made, is somebody else's, or is in use for something else.
+        StartFault: see `make_private`; or others look into it, and it is in use for something else.
     """
-    try:
-        directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-        if directory.stat().st_mode & _OTHERS and any(directory.iterdir()):
+    with suppress(OSError):  # it is not there yet, or cannot be used: that is said below
+        if directory.stat().st_mode & _OTHERS and any(directory.iterdir()) and not (directory / marker).exists():
             raise StartFault(
                 f"{directory} is open to others and not empty: choose a `data_dir` of its own, or `chmod 700` this one"
             )
+    make_private(directory)
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory, and it nobody else's.
+
+    Raises:
+        StartFault: it cannot be made, or is somebody else's.
+    """
+    try:
+        directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         directory.chmod(_PRIVATE_DIRECTORY)
     except OSError as error:
         raise StartFault(f"{directory} cannot be used: {error.strerror}") from None
@@ -42,15 +52,12 @@ def make_anew(directory: Path) -> None:
     """Make a private directory without what an earlier run wrote there; nothing else is ever deleted.
 
     Raises:
-        StartFault: see `make_private`; or something lies there that is not ours.
+        StartFault: see `make_private`.
     """
     make_private(directory)
-    left = list(directory.iterdir())
-    for path in left:
-        if _WRITTEN.fullmatch(path.name) is None or not path.is_file():
-            raise StartFault(f"{path} is not ours: move it, or choose another `data_dir`")
-    for path in left:
-        path.unlink()
+    for path in directory.iterdir():
+        if _WRITTEN.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def replace(path: Path, content: bytes) -> None:

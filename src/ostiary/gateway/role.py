@@ -143,7 +143,7 @@ class GatewayRole:
     async def __aenter__(self) -> Self:
         configuration = self._configuration
         async with AsyncExitStack() as stack:
-            files.make_private(configuration.data_dir)
+            files.claim(configuration.data_dir, LOCK_NAME)
             with files.held(configuration.data_dir / LOCK_NAME):
                 pass  # the gateway takes it; here, so that a second start hears of the first and not of its port
             listener = stack.enter_context(listening(configuration.require(OPERATOR).listen))

@@ -173,7 +173,7 @@ class Gateway:
         await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        files.make_private(self._plan.data_dir)
+        files.claim(self._plan.data_dir, LOCK_NAME)
         stack.enter_context(files.held(self._plan.data_dir / LOCK_NAME))
         for path in (self._plan.admin_socket, *self._plan.decision_sockets, *self._plan.metadata_sockets):
             stack.callback(path.unlink, missing_ok=True)
