@@ -6,10 +6,13 @@ import os
 import sys
 
 from ostiary.cli import run
+from ostiary.cli.supervised import be_patient
 
 
 def main() -> None:
     """Run the command line with the process's arguments and environment; ends the process with its exit code."""
+    if sys.argv[1:2] == ["serve"]:
+        be_patient()
     # The one place where the environment enters: everything below is handed it.
     sys.exit(run(sys.argv[1:], dict(os.environ)))
 

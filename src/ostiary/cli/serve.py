@@ -14,6 +14,7 @@ import typer
 
 from ostiary.cli.ending import Environ, Exit, environ_of, fail
 from ostiary.cli.shared import FileOption
+from ostiary.cli.supervised import notify_ready
 from ostiary.config import Configuration, ConfigurationError, load_bytes, read_file
 from ostiary.diagnostics.logs import LogLevel, configure_logging
 from ostiary.gateway import NotReloaded, Reloaded, StartFault
@@ -68,6 +69,7 @@ class _Serving:
         self._worker_command = worker_command
         self._environ = environ
         self._third_party = find_third_party()
+        self._is_serving = False
         self._is_due = False  # to be tried again: a valid file that is not in force
         self._tried = b""  # SHA-256 of the bytes that were last read: they are not read again for having been touched
 
@@ -85,14 +87,32 @@ class _Serving:
         return load_bytes(data, sections, self._environ, origin=self._file, later=LATER_SECTIONS), data
 
     async def run(self, configuration: Configuration, data: bytes) -> int:
-        """Serve until a signal ends it; the exit code."""
+        """Serve until a signal ends it, in the middle of the start too; the exit code."""
+        loop = asyncio.get_running_loop()
+        ended, again = asyncio.Event(), asyncio.Event()
+        serving = asyncio.create_task(self._serve(configuration, data, ended, again))
+        for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
+            loop.add_signal_handler(number, event.set)
+        told = asyncio.create_task(ended.wait())
+        await asyncio.wait((serving, told), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not serving.done() and not self._is_serving:
+            serving.cancel()  # what has been started ends with it
+            await asyncio.wait([serving])
+        return Exit.OK if serving.cancelled() else await serving
+
+    async def _serve(
+        self, configuration: Configuration, data: bytes, ended: asyncio.Event, again: asyncio.Event
+    ) -> int:
         try:
             role = GatewayRole(
                 configuration, data=data, third_party=self._third_party, worker_command=self._worker_command
             )
             async with role:
+                self._is_serving = True
                 _log.info("serving", url=role.url, routes=str(self._file))
-                await self._until_told(role)
+                notify_ready(self._environ)
+                await self._until_told(role, ended, again)
         except StartFault as fault:
             typer.echo(f"error: {fault}", err=True)
             return Exit.USAGE
@@ -102,12 +122,7 @@ class _Serving:
             return Exit.USAGE
         return Exit.OK
 
-    async def _until_told(self, role: GatewayRole) -> None:
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        again = asyncio.Event()
-        for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
-            loop.add_signal_handler(number, event.set)
+    async def _until_told(self, role: GatewayRole, ended: asyncio.Event, again: asyncio.Event) -> None:
         tasks = [asyncio.create_task(self._reload_whenever(again, role)), asyncio.create_task(self._watch(again))]
         await ended.wait()
         for task in tasks:
