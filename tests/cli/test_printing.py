@@ -122,7 +122,7 @@ def test_output_that_cannot_be_written_is_said(file: Path, command: list[str]) -
     options = ["-c", str(file)] if command[0] in ("check", "routes", "decide") else []
     with Path("/dev/full").open("wb") as full:
         ended = ostiary([*command, *options], stdout=full.fileno())
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr == b"error: what is printed cannot be written: no space left on device\n"
 
 
@@ -150,5 +150,14 @@ def test_output_that_is_closed_is_said(command: list[str]) -> None:
     ended = subprocess.run(  # noqa: S603 - ours
         [sys.executable, "-c", closing], stderr=subprocess.PIPE, env=ENVIRON, timeout=30, check=False
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.startswith(b"error: standard output is closed\nhint: ")
+
+
+def test_input_that_is_closed_is_said(file: Path) -> None:
+    """Ours: 1 would say that `decide` denied."""
+    command = [sys.executable, "-m", "ostiary", *DECIDE, "-c", str(file), "--header", "@-"]
+    ended = subprocess.run(  # noqa: S603 - ours
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, env=ENVIRON, timeout=30, check=False
+    )
+    assert (ended.returncode, ended.stderr.splitlines()[0]) == (2, b"error: standard input is closed")

@@ -101,7 +101,8 @@ def test_an_unexpected_answer_is_named_and_ends_with_1() -> None:
     assert repr(first.title) in out.getvalue()
 
 
-def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_without_a_traceback(tmp_path: Path, number: signal.Signals) -> None:
     """Ours: it leaves nothing behind."""
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(_AT_A_TERMINAL, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603 - ours
@@ -109,7 +110,7 @@ def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
     for line in process.stdout:
         if "No credentials" in line:
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     printed, said = process.communicate(timeout=30)
     assert process.returncode == 130, printed + said
     assert "Traceback" not in said

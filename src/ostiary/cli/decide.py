@@ -27,6 +27,7 @@ from ostiary.judge.recording import compose_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import TextIO
 
     from ostiary.config import Configuration
     from ostiary.decision.facts import Headers
@@ -140,7 +141,15 @@ def _lines(context: typer.Context, option: str) -> list[str]:
     if not option.startswith("@"):
         return [option]
     try:
-        data = sys.stdin.buffer.read() if option == "@-" else Path(option[1:]).read_bytes()
+        data = _standard_input(context) if option == "@-" else Path(option[1:]).read_bytes()
     except OSError as error:
         refuse(context, f"{option[1:]} cannot be read: {(error.strerror or 'nobody says why').lower()}")
     return [line.decode("latin-1") for line in data.splitlines() if line.strip()]
+
+
+def _standard_input(context: typer.Context) -> bytes:
+    # Where it is closed, Python has none.
+    stream: TextIO | None = sys.stdin
+    if stream is None:
+        refuse(context, "standard input is closed", "lead a file or a pipe to it.")
+    return stream.buffer.read()

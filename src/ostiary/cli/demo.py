@@ -45,7 +45,7 @@ def demo(
         walking = running.run_demo(console, serve=serve, as_json=as_json, timed=svg is None, log=log)
         try:
             code = asyncio.run(walking)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             code = 130
         if code == 1:
             log.seek(0)

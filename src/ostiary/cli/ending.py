@@ -18,8 +18,8 @@ class Exit(IntEnum):
 
     OK = 0
     DENIED = 1
-    FAILED = 1  # no command denies anything where it says so
     USAGE = 2
+    FAILED = 2  # not 1: a script would read that `decide` denied
     UNAVAILABLE = 3
 
 

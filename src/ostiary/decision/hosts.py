@@ -1,7 +1,8 @@
 """The one reading of a request's host (RFC 9110 §7.2): a name or an address, and perhaps a port.
 
-Envoy, the router, Guard and the operators' listener read it alike, and refuse what is not of this form: a field that
-two of them read differently would be judged as one host and served as another.
+Envoy's guard, the router, Guard and the operators' listener refuse what is not of this form: a field that two of them
+read differently would be judged as one host and served as another. (Envoy first drops a dot, and what it then reads is
+what it sends.)
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ async def run_demo(
     Returns:
         0; 1 if an answer was not the expected one, or something did not start.
     """
+    _end_when_told()
     lines = configure_logging(LogLevel.INFO, log)
     page = Page(width=console.width, glyphs=GLYPHS if _is_unicode(console) else ASCII_GLYPHS, timed=timed)
     if not as_json:
@@ -73,6 +74,14 @@ async def run_demo(
     finally:
         lines.close()
     return _FAILED if any(each.unexpected for each in visited) else 0
+
+
+def _end_when_told() -> None:
+    """Not by Ctrl-C alone: a closed terminal and a service manager want nothing left behind either."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
 
 
 def _raise_if_interrupted(error: Exception) -> None:
@@ -106,7 +115,7 @@ async def _serve(ready: Stage, console: Console) -> None:
     """Print what to copy, and wait for Ctrl-C."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     console.print()
     console.print(Text("Still serving. To copy:", "bold"))

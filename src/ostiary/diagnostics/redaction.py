@@ -74,7 +74,7 @@ _SECRET_KEYS: Final = frozenset(
 
 
 def redact(text: str) -> str:
-    """The text without what looks like a credential. Doing it twice changes nothing more."""
+    """The text without what looks like a credential."""
     lower = text.lower()
     for shape in _SHAPES:
         if any(word in lower for word in shape.words):

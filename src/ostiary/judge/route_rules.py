@@ -153,10 +153,9 @@ def _check(
 
 def _check_authority(index: int, route: RouteSettings, configuration: Configuration) -> Iterator[Complaint]:
     path = ("routes", index, "authorization_server")
-    if route.unsafe_anonymous:
-        return
     if route.authorization_server is None:
-        yield Complaint(path=path, what="is missing", hint="Name one of `authorization_servers`: it is asked.")
+        if not route.unsafe_anonymous:
+            yield Complaint(path=path, what="is missing", hint="Name one of `authorization_servers`: it is asked.")
     elif AUTHORIZATION_SERVERS.name not in configuration.broken:
         servers = configuration.find(AUTHORIZATION_SERVERS)
         if servers is None or route.authorization_server not in servers.root:
