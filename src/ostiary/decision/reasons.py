@@ -191,7 +191,9 @@ CONSEQUENCES: Final[Mapping[Reason, Consequence]] = MappingProxyType(
         Reason.PLUGIN_FAILED: _unknown("service unavailable", "A plugin raised, or asked what it may not ask."),
         Reason.JUDGE_FAILED: _unknown("service unavailable", "The judge itself failed; its log has the cause."),
         Reason.EDGE_PATH: _edge("Envoy refused the path: an escaped slash, a `%` that is no escape, a control byte."),
-        Reason.EDGE_MALFORMED: _edge("Envoy refused the request: smuggling, a bad Host, an underscore in a name."),
+        Reason.EDGE_MALFORMED: _edge(
+            "Envoy refused the request: smuggling, a bad Host, an underscore in a name, a handshake that is no GET."
+        ),
         Reason.EDGE_HEADERS: _edge("The header fields are too many or too large."),
         Reason.EDGE_BODY_TOO_LARGE: _edge("The body is larger than the route allows."),
         Reason.EDGE_TIMEOUT: _edge("Client or upstream took too long."),
