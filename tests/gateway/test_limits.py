@@ -131,11 +131,11 @@ async def test_a_body_behind_a_handshake_does_not_reach_an_upstream_that_decline
     """ours: `Upgrade: websocket` must not lift the limit of a body."""
     headers = "Connection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n"
     content = b"%x\r\n%s\r\n0\r\n\r\n" % (2 * LIMIT, b"x" * 2 * LIMIT)
-    raw = f"POST /socket/no HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer good\r\n{headers}\r\n".encode() + content
+    raw = f"GET /socket/no HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer good\r\n{headers}\r\n".encode() + content
     answer = await exchange(bounded.port, raw)
     assert answer is not None
     assert (answer.status, sockets.behind_declined) == (200, b"")
-    assert b"POST /socket/no" in sockets.head
+    assert b"GET /socket/no" in sockets.head
 
 
 async def test_an_event_stream_on_a_route_with_a_limit_is_an_event_stream(bounded: Running, upstream: Upstream) -> None:

@@ -43,8 +43,8 @@ def names(host: dict[str, Any]) -> list[str]:
 def test_every_host_has_the_guards_first_and_nothing_last() -> None:
     """NOTES, traps: a guard in `*` only does not guard, and without the last route the gate answers."""
     for host in hosts(route("a", "/a", 1), route("b", "/b", 1, host="h.example")).values():
-        guards = ["guard.connect", "guard.method", "guard.host", "guard.path", "guard.dots", "guard.forwarded"]
-        assert names(host)[:7] == [*guards, "metadata"]
+        guards = [f"guard.{name}" for name in ("connect", "method", "host", "path", "dots", "upgrade", "forwarded")]
+        assert names(host)[:8] == [*guards, "metadata"]
         assert names(host)[-1] == "nothing"
 
 
