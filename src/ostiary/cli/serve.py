@@ -91,15 +91,19 @@ class _Serving:
         loop = asyncio.get_running_loop()
         ended, again = asyncio.Event(), asyncio.Event()
         serving = asyncio.create_task(self._serve(configuration, data, ended, again))
-        for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
+        events = {signal.SIGTERM: ended, signal.SIGINT: ended, signal.SIGHUP: again}
+        for number, event in events.items():
             loop.add_signal_handler(number, event.set)
         told = asyncio.create_task(ended.wait())
         await asyncio.wait((serving, told), return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
         if not serving.done() and not self._is_serving:
             serving.cancel()  # what has been started ends with it
-            await asyncio.wait([serving])
-        return Exit.OK if serving.cancelled() else await serving
+        await asyncio.wait([serving])
+        for number in events:  # the end is near; the default of a signal that is said twice would be its exit code
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+        return Exit.OK if serving.cancelled() else serving.result()
 
     async def _serve(
         self, configuration: Configuration, data: bytes, ended: asyncio.Event, again: asyncio.Event
