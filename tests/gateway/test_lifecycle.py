@@ -197,7 +197,7 @@ async def refuses_connections(port: int) -> bool:
     """Whether nobody listens there any more."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: it stood in the queue while that was closed
         return True
     writer.close()
     return False
