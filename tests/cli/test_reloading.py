@@ -267,7 +267,7 @@ def test_a_signal_that_is_said_again_changes_nothing(tmp_path: Path, number: sig
     served.process.terminate()
     while served.process.poll() is None:
         served.process.send_signal(number)
-        time.sleep(0.02)
+        time.sleep(0.02)  # how often it is said; the loop ends with the process
     _, said = served.process.communicate(timeout=20)
     assert (served.process.returncode, "Traceback" in said) == (0, False)
 
@@ -279,14 +279,14 @@ def test_a_signal_while_it_starts_is_as_good_as_later(tmp_path: Path, seconds: f
     served = Served(tmp_path)
     served.process = start(served.file, ENVIRON)
     _wait(lambda: _is_patient(served.process.pid))
-    time.sleep(seconds)
+    time.sleep(seconds)  # into the start, which shows nothing of itself: any moment of it must do
     served.process.send_signal(signal.SIGHUP)
     wait_serving(served.process)
     served.end()
     assert served.process.returncode == 0
     ended = start(served.file, ENVIRON)
     _wait(lambda: _is_patient(ended.pid))
-    time.sleep(seconds)
+    time.sleep(seconds)  # the same
     ended.send_signal(number)
     ended.communicate(timeout=20)
     assert ended.returncode == 0

@@ -59,7 +59,7 @@ _ALLOW: Final = {
 }
 _NO_BODY: Final = {"type": "http.response.body", "body": b""}
 
-# A named tuple that is called with keywords makes a dictionary of them first; its `__new__` does not.
+# Not the class itself: docs/adr/values-of-a-request.md says what its keywords cost.
 _facts: Final = partial(RequestFacts.__new__, RequestFacts)
 
 _PLAIN: Final = "text/plain; charset=utf-8"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _OK: Final = 200
 _NOTHING: Final = Grant(issuer="")
-# A named tuple that is called with keywords makes a dictionary of them first; its `__new__` does not.
+# Not the class itself: docs/adr/values-of-a-request.md says what its keywords cost.
 _record: Final = partial(DecisionRecord.__new__, DecisionRecord)
 
 

@@ -79,7 +79,7 @@ class Exchange(NamedTuple):
         return self._replace(notes=(*self.notes, note))
 
 
-# A named tuple that is called with keywords makes a dictionary of them first; its `__new__` does not.
+# Not the class itself: docs/adr/values-of-a-request.md says what its keywords cost.
 _exchange: Final = partial(Exchange.__new__, Exchange)
 
 # Spec 002's context variables, what each says, and which step sets it; documentation is made from this.
